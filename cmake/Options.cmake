@@ -1,0 +1,37 @@
+option(TRU_TESTS "build the unit tests" ON)
+set(TRU_SANITIZE "" CACHE STRING "sanitizers, such as address,undefined or thread")
+# Baseline, AVX2, AVX2 + VNNI, AVX-512, AVX-512 + VNNI, AVX-512 + VNNI + BF16. Empty: all of ggml's.
+set(variants "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(variants x64 haswell alderlake skylakex cascadelake zen4)
+endif()
+set(TRU_CPU_VARIANTS "${variants}" CACHE STRING
+    "ggml CPU back ends to build; the best one for the machine is loaded at run time")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+# Our own files are compiled with these; third-party targets are not.
+add_library(tru_warnings INTERFACE)
+target_compile_options(tru_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+
+if(TRU_SANITIZE)
+  add_compile_options(-fsanitize=${TRU_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TRU_SANITIZE})
+endif()

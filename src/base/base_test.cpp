@@ -1,0 +1,51 @@
+#include <gmock/gmock.h>
+
+#include <stop_token>
+#include <thread>
+
+#include "base/channel.h"
+#include "base/result.h"
+
+namespace tru {
+namespace {
+
+Result<int> half(int x) {
+  if (x % 2 != 0) return fail(ErrorCode::invalid_argument, "{} is odd", x);
+  return x / 2;
+}
+
+Result<int> quarter(int x) {
+  TRU_TRY(const int h, half(x));
+  TRU_TRY(const int q, half(h));
+  return q;
+}
+
+TEST(Result, TryPassesErrorsOn) {
+  EXPECT_EQ(*quarter(12), 3);
+  EXPECT_EQ(quarter(6).error().message, "3 is odd");
+  EXPECT_EQ(to_string(quarter(6).error().code), "invalid_argument");
+}
+
+TEST(Channel, HandsOverInOrderAndDrainsAfterClose) {
+  Channel<int> channel(2);
+  std::jthread sender([&] {
+    for (int i = 0; i < 100; ++i) channel.send(i);
+    channel.close();
+  });
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(channel.receive(), i);
+  EXPECT_EQ(channel.receive(), std::nullopt);
+  EXPECT_FALSE(channel.send(1));
+}
+
+TEST(Channel, StopWakesAWaitingReceiverAndSender) {
+  Channel<int> channel(1);
+  std::stop_source stop;
+  std::jthread receiver([&] { EXPECT_EQ(channel.receive(stop.get_token()), std::nullopt); });
+  stop.request_stop();
+  receiver.join();
+  channel.send(1);
+  EXPECT_FALSE(channel.send(2, stop.get_token()));
+}
+
+}  // namespace
+}  // namespace tru
