@@ -9,20 +9,20 @@ namespace tru {
 
 // A small set of meanings. app/ turns them into exit codes, api/ into HTTP; nothing else maps them.
 enum class ErrorCode {
-  invalid_argument,    // a value the caller chose is out of range or contradicts another
-  context_overflow,    // the prompt does not fit the context
-  cancelled,           // somebody asked us to stop
-  engine_failed,       // the device could not do the work (out of memory, lost device)
-  config_invalid,      // a setting cannot be used
-  model_invalid,       // a checkpoint is missing, malformed or of another kind
-  media_not_found,     // no such file
-  media_unsupported,   // not a container or codec that we decode
-  media_empty,         // zero bytes
-  media_unreadable,    // damaged: no frame could be decoded
-  media_no_video,      // a media file without pictures
-  media_dimensions,    // pictures too large, or too long and thin
-  media_too_long,      // more time or packets than we index
-  internal,            // a fault of ours
+  invalid_argument,   // a value the caller chose is out of range or contradicts another
+  context_overflow,   // the prompt does not fit the context
+  cancelled,          // somebody asked us to stop
+  engine_failed,      // the device could not do the work (out of memory, lost device)
+  config_invalid,     // a setting cannot be used
+  model_invalid,      // a checkpoint is missing, malformed or of another kind
+  media_not_found,    // no such file
+  media_unsupported,  // not a container or codec that we decode
+  media_empty,        // zero bytes
+  media_unreadable,   // damaged: no frame could be decoded
+  media_no_video,     // a media file without pictures
+  media_dimensions,   // pictures too large, or too long and thin
+  media_too_long,     // more time or packets than we index
+  internal,           // a fault of ours
 };
 
 // Name as it appears in JSON, such as "media_unreadable".

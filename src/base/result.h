@@ -18,8 +18,7 @@ using Status = Result<void>;
 // fail(ErrorCode::media_not_found, "no such file: {}", path) converts to any Result<T>.
 template <typename... Args>
 tl::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
-  return tl::unexpected<Error>(
-      Error{code, fmt::format(format, std::forward<Args>(args)...)});
+  return tl::unexpected<Error>(Error{code, fmt::format(format, std::forward<Args>(args)...)});
 }
 
 }  // namespace tru
@@ -31,14 +30,14 @@ tl::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format, A
 // A declaration and not a statement expression: those crash GCC 12 around co_await.
 #define TRU_TRY(declaration, ...) \
   TRU_TRY_IMPL_(declaration, TRU_CONCAT(tru_result_, __LINE__), __VA_ARGS__)
-#define TRU_TRY_IMPL_(declaration, result, ...)                             \
-  auto result = (__VA_ARGS__);                                             \
+#define TRU_TRY_IMPL_(declaration, result, ...)                                \
+  auto result = (__VA_ARGS__);                                                 \
   if (!result) return tl::unexpected<::tru::Error>(std::move(result).error()); \
   declaration = std::move(*result)
 
 // TRU_CHECK(status()): returns the error of a Status, or goes on.
-#define TRU_CHECK(...)                                                                  \
-  do {                                                                                  \
-    if (auto tru_status = (__VA_ARGS__); !tru_status)                                   \
-      return tl::unexpected<::tru::Error>(std::move(tru_status).error());               \
+#define TRU_CHECK(...)                                                    \
+  do {                                                                    \
+    if (auto tru_status = (__VA_ARGS__); !tru_status)                     \
+      return tl::unexpected<::tru::Error>(std::move(tru_status).error()); \
   } while (false)
