@@ -1,0 +1,52 @@
+// A Qwen3-VL model on disk: its configuration and its weights.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights/config.h"
+#include "weights/model_dir.h"
+#include "weights/safetensors.h"
+
+namespace tru::weights {
+
+class Checkpoint {
+ public:
+  // model: a folder in the layout of the Hugging Face hub, or ORG/NAME of a model pulled into
+  // hub_cache. Weights are mapped, not read; every tensor that the configuration asks for is there
+  // with its shape and a Dtype. Errors: model_invalid, one line.
+  static Result<Checkpoint> open(std::string_view model,
+                                 const std::filesystem::path& hub_cache = hub_cache_dir());
+
+  const ModelConfig& config() const { return config_; }
+  const std::filesystem::path& dir() const { return dir_; }
+
+  // By published name (tensor_list.h), whatever the spelling in the files; the view's name is the
+  // published one. Valid as long as this lives. Errors: model_invalid if it is not there, has
+  // another shape or a dtype that is not a Dtype.
+  Result<TensorView> tensor(std::string_view name,
+                            const std::vector<std::int64_t>& expected_shape) const;
+
+  // The mappings that hold the data of all views (TensorView::file is the index): to back device
+  // tensors without a copy.
+  std::span<const MappedFile> files() const { return weights_.files(); }
+
+ private:
+  Checkpoint(std::filesystem::path dir, ModelConfig config, Safetensors weights)
+      : dir_(std::move(dir)), config_(std::move(config)), weights_(std::move(weights)) {}
+
+  Status index_names();
+  Status check_tensors();
+  Status settle_tied_embeddings();
+
+  std::filesystem::path dir_;
+  ModelConfig config_;
+  Safetensors weights_;
+  std::map<std::string, std::string, std::less<>> stored_names_;  // published -> in the file
+};
+
+}  // namespace tru::weights

@@ -1,0 +1,30 @@
+// Which folder a --model argument means.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tru::weights {
+
+// Whether this has the form of a name on the hub, ORG/NAME.
+bool is_hub_id(std::string_view text);
+
+// Where pulled models lie, as huggingface_hub finds it in the environment: HF_HUB_CACHE,
+// HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub.
+std::filesystem::path hub_cache_dir();
+
+// ORG/NAME if dir is .../models--ORG--NAME/snapshots/REVISION, else empty.
+std::string hub_id_of_snapshot(const std::filesystem::path& dir);
+
+// A folder that exists is itself; ORG/NAME is the snapshot that refs/main of the cache names.
+// Errors: model_invalid, with what to do about it.
+Result<std::filesystem::path> resolve_model_dir(std::string_view model,
+                                                const std::filesystem::path& hub_cache);
+
+// Tells what a folder without config.json and safetensors holds instead: model_invalid, or ok.
+Status check_model_dir(const std::filesystem::path& dir);
+
+}  // namespace tru::weights
