@@ -1,9 +1,20 @@
 option(TRU_TESTS "build the unit tests" ON)
 set(TRU_SANITIZE "" CACHE STRING "sanitizers, such as address,undefined or thread")
-# Baseline, AVX2, AVX2 + VNNI, AVX-512, AVX-512 + VNNI, AVX-512 + VNNI + BF16. Empty: all of ggml's.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+# Release: baseline, AVX2, AVX2 + VNNI, AVX-512, AVX-512 + VNNI, AVX-512 + VNNI + BF16. Other builds
+# run on the machine that made them, and one variant is enough. Empty: all of ggml's.
 set(variants "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(variants x64 haswell alderlake skylakex cascadelake zen4)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+    file(READ /proc/cpuinfo cpu)
+    set(variants x64)
+    if(cpu MATCHES " avx2 ")
+      set(variants haswell)
+    endif()
+  endif()
 endif()
 set(TRU_CPU_VARIANTS "${variants}" CACHE STRING
     "ggml CPU back ends to build; the best one for the machine is loaded at run time")
@@ -16,10 +27,6 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-if(NOT CMAKE_BUILD_TYPE)
-  set(CMAKE_BUILD_TYPE Release)
-endif()
-
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE}")

@@ -1,4 +1,5 @@
-pkg_check_modules(AV REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libavfilter)
+pkg_check_modules(AV REQUIRED IMPORTED_TARGET
+  libavformat libavcodec libavutil libswscale libavfilter)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
