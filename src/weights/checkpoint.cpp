@@ -50,19 +50,31 @@ Status Checkpoint::check_tensors() {
   return {};
 }
 
-Result<TensorView> Checkpoint::tensor(std::string_view name,
-                                      const std::vector<std::int64_t>& expected_shape) const {
+Result<TensorView> Checkpoint::tensor(std::string_view name) const {
   const auto stored = stored_names_.find(name);
   if (stored == stored_names_.end()) {
     return fail(ErrorCode::model_invalid, "{}: tensor {} is missing", dir_.string(), name);
   }
   TRU_TRY(TensorView view, weights_.tensor(stored->second));
+  view.name = name;
+  return view;
+}
+
+std::optional<Dtype> Checkpoint::dtype(std::string_view name) const {
+  const auto stored = stored_names_.find(name);
+  if (stored == stored_names_.end()) return std::nullopt;
+  const auto view = weights_.tensor(stored->second);
+  return view ? std::optional(view->dtype) : std::nullopt;
+}
+
+Result<TensorView> Checkpoint::tensor(std::string_view name,
+                                      const std::vector<std::int64_t>& expected_shape) const {
+  TRU_TRY(TensorView view, tensor(name));
   if (view.shape != expected_shape) {
     return fail(ErrorCode::model_invalid, "{}: tensor {} has shape [{}]; config.json asks for [{}]",
-                files()[view.file].path().string(), stored->second, fmt::join(view.shape, ", "),
+                files()[view.file].path().string(), name, fmt::join(view.shape, ", "),
                 fmt::join(expected_shape, ", "));
   }
-  view.name = name;
   return view;
 }
 

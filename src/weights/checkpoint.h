@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,10 +27,15 @@ class Checkpoint {
   const std::filesystem::path& dir() const { return dir_; }
 
   // By published name (tensor_list.h), whatever the spelling in the files; the view's name is the
-  // published one. Valid as long as this lives. Errors: model_invalid if it is not there, has
-  // another shape or a dtype that is not a Dtype.
+  // published one. Valid as long as this lives. Errors: model_invalid if it is not there or has a
+  // dtype that is not a Dtype; neither can happen for expected_tensors(config()).
+  Result<TensorView> tensor(std::string_view name) const;
+  // Also an error: another shape.
   Result<TensorView> tensor(std::string_view name,
                             const std::vector<std::int64_t>& expected_shape) const;
+
+  // The number format of a tensor, by its published name; nothing if there is no such tensor.
+  std::optional<Dtype> dtype(std::string_view name) const;
 
   // The mappings that hold the data of all views (TensorView::file is the index): to back device
   // tensors without a copy.

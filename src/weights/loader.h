@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,9 +37,9 @@ class Loader {
  public:
   Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device, WeightFormat format);
 
-  // A matrix of a linear layer or an embedding table, [rows, columns] in the file; in ggml's terms
-  // ne = {columns, rows}. On disk it may have more dimensions whose product is columns.
-  ggml_tensor* matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
+  // A matrix of a linear layer or an embedding table with this shape in the file: rows, then
+  // columns, which may be spread over several dimensions. In ggml's terms ne = {columns, rows}.
+  ggml_tensor* matrix(const std::string& name, const std::vector<std::int64_t>& shape);
 
   // Expert matrices that lie input-major in the file, [experts, columns, rows]; each is transposed
   // to [rows, columns]. ne = {columns, rows, experts}.
@@ -59,21 +60,21 @@ class Loader {
   struct Request {
     TensorView source;
     ggml_tensor* target;
-    bool transposed;
+    bool transposed;  // each matrix of the target is the source's, transposed
   };
 
-  ggml_tensor* request(const std::string& name, std::vector<std::int64_t> disk_shape,
-                       std::vector<std::int64_t> ne, ggml_type type, bool transposed);
+  ggml_tensor* request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
+                       const std::vector<std::int64_t>& ne, ggml_type type, bool transposed);
   ggml_type matrix_type(const std::string& name, std::int64_t columns) const;
   bool map(const Request& request, LoadedWeights& weights);
-  Status convert(const Request& request) const;
+  void convert(const Request& request) const;
 
   std::shared_ptr<const Checkpoint> checkpoint_;
   tensor::Device& device_;
   WeightFormat format_;
   tensor::ContextPtr context_;
   std::vector<Request> requests_;
-  std::vector<std::pair<const std::byte*, ggml_backend_buffer*>> wrapped_files_;
+  std::map<std::size_t, tensor::BufferPtr> wrapped_files_;  // by TensorView::file
   Status status_;
 };
 

@@ -1,0 +1,268 @@
+#include "model/qwen3vl/language.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace tru::model::qwen3vl {
+namespace {
+
+// Host values of a batch, kept alive until its graph has run.
+struct HostInputs {
+  std::vector<std::int32_t> positions;  // axes T, H, W and T again, one after another
+  std::vector<ggml_fp16_t> mask;        // [padded tokens, batch]
+  std::vector<std::int64_t> visual_rows;
+  std::vector<float> visual;                  // [hidden, visual rows]
+  std::vector<std::vector<float>> deepstack;  // [hidden, batch] each, zero at text
+};
+
+HostInputs gather(const Batch& batch, std::int64_t hidden, std::size_t deepstack_count) {
+  HostInputs host;
+  const std::size_t tokens = batch.ids.size();
+  for (const std::size_t axis : {0, 1, 2, 0}) {
+    const auto& values = batch.positions->axes[axis];
+    TRU_ASSERT(values.size() == tokens);
+    host.positions.insert(host.positions.end(), values.begin(), values.end());
+  }
+
+  const auto padded =
+      static_cast<std::size_t>(KvCache::padded(batch.past + static_cast<std::int64_t>(tokens)));
+  host.mask.assign(padded * tokens, ggml_fp32_to_fp16(-INFINITY));
+  for (std::size_t i = 0; i < tokens; ++i) {
+    const auto row = host.mask.begin() + static_cast<std::ptrdiff_t>(i * padded);
+    const auto visible = batch.past + static_cast<std::int64_t>(i) + 1;
+    std::fill(row, row + visible, ggml_fp32_to_fp16(0.0f));
+  }
+
+  if (batch.visual.empty()) return host;
+  host.deepstack.assign(deepstack_count,
+                        std::vector<float>(static_cast<std::size_t>(hidden) * tokens));
+  for (const VisualRows& rows : batch.visual) {
+    TRU_ASSERT(rows.first_feature + rows.count <= rows.features->tokens);
+    for (std::int64_t i = 0; i < rows.count; ++i) host.visual_rows.push_back(rows.first_row + i);
+    const std::ptrdiff_t from = rows.first_feature * hidden;
+    const std::ptrdiff_t to = from + rows.count * hidden;
+    const auto& embeddings = rows.features->embeddings;
+    host.visual.insert(host.visual.end(), embeddings.begin() + from, embeddings.begin() + to);
+    for (std::size_t j = 0; j < deepstack_count; ++j) {
+      const auto& source = rows.features->deepstack[j];
+      std::copy(source.begin() + from, source.begin() + to,
+                host.deepstack[j].begin() + rows.first_row * hidden);
+    }
+  }
+  return host;
+}
+
+}  // namespace
+
+struct LanguageModel::Inputs {
+  ggml_tensor* ids;
+  ggml_tensor* positions;
+  ggml_tensor* wavelengths;
+  ggml_tensor* mask;
+  ggml_tensor* visual = nullptr;
+  ggml_tensor* visual_rows = nullptr;
+  std::vector<ggml_tensor*> deepstack;
+  std::int64_t past;
+  std::int64_t tokens;
+};
+
+LanguageModel::LanguageModel(const weights::TextConfig& config, std::size_t deepstack_count,
+                             weights::Loader& loader, tensor::Device& device)
+    : config_(config), deepstack_count_(deepstack_count), workspace_(device) {
+  const std::string root = "model.language_model.";
+  embed_tokens_ =
+      loader.matrix(root + "embed_tokens.weight", {config.vocab_size, config.hidden_size});
+  for (int i = 0; i < config.num_hidden_layers; ++i) layers_.push_back(load_layer(loader, i));
+  norm_ = RmsNorm::load(loader, root + "norm", config.hidden_size);
+  lm_head_ = config.tie_word_embeddings
+                 ? Linear{embed_tokens_, nullptr}
+                 : Linear::load(loader, "lm_head", config.vocab_size, config.hidden_size, false);
+  for (int k = 0; k < config.head_dim / 2; ++k) {
+    const float exponent = static_cast<float>(2 * k) / static_cast<float>(config.head_dim);
+    wavelengths_.push_back(std::pow(static_cast<float>(config.rope_theta), exponent));
+  }
+}
+
+LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int index) const {
+  const weights::TextConfig& c = config_;
+  const std::string name = "model.language_model.layers." + std::to_string(index) + ".";
+  const std::int64_t q_size = static_cast<std::int64_t>(c.num_attention_heads) * c.head_dim;
+  const std::int64_t kv_size = static_cast<std::int64_t>(c.num_key_value_heads) * c.head_dim;
+  Layer layer;
+  layer.input_layernorm = RmsNorm::load(loader, name + "input_layernorm", c.hidden_size);
+  layer.post_attention_layernorm =
+      RmsNorm::load(loader, name + "post_attention_layernorm", c.hidden_size);
+  const std::string attention = name + "self_attn.";
+  layer.attention = {Linear::load(loader, attention + "q_proj", q_size, c.hidden_size, false),
+                     Linear::load(loader, attention + "k_proj", kv_size, c.hidden_size, false),
+                     Linear::load(loader, attention + "v_proj", kv_size, c.hidden_size, false),
+                     Linear::load(loader, attention + "o_proj", c.hidden_size, q_size, false),
+                     RmsNorm::load(loader, attention + "q_norm", c.head_dim),
+                     RmsNorm::load(loader, attention + "k_norm", c.head_dim)};
+  layer.is_sparse = c.is_sparse(index);
+  const std::string mlp = name + "mlp.";
+  if (layer.is_sparse) {
+    layer.sparse = {Linear::load(loader, mlp + "gate", c.num_experts, c.hidden_size, false),
+                    loader.transposed_experts(mlp + "experts.gate_up_proj", c.num_experts,
+                                              2 * c.moe_intermediate_size, c.hidden_size),
+                    loader.transposed_experts(mlp + "experts.down_proj", c.num_experts,
+                                              c.hidden_size, c.moe_intermediate_size)};
+  } else {
+    layer.dense = {
+        Linear::load(loader, mlp + "gate_proj", c.intermediate_size, c.hidden_size, false),
+        Linear::load(loader, mlp + "up_proj", c.intermediate_size, c.hidden_size, false),
+        Linear::load(loader, mlp + "down_proj", c.hidden_size, c.intermediate_size, false)};
+  }
+  return layer;
+}
+
+ggml_tensor* LanguageModel::embed(tensor::Graph& graph, const Batch& batch,
+                                  const Inputs& inputs) const {
+  ggml_tensor* x = ggml_get_rows(graph.context(), embed_tokens_, inputs.ids);
+  if (batch.visual.empty()) return x;
+  return ggml_set_rows(graph.context(), x, inputs.visual, inputs.visual_rows);
+}
+
+// x: [head_dim, heads, tokens]. Base 1 and explicit wavelengths: see vision.cpp's rotate().
+ggml_tensor* LanguageModel::rotate(tensor::Graph& graph, ggml_tensor* x,
+                                   const Inputs& inputs) const {
+  const int head_dim = config_.head_dim;
+  const auto& section = config_.mrope_section;
+  // Frequencies beyond the three sections use T, which is also the fourth row of positions.
+  int sections[GGML_MROPE_SECTIONS] = {section[0], section[1], section[2],
+                                       head_dim / 2 - section[0] - section[1] - section[2]};
+  return ggml_rope_multi(graph.context(), x, inputs.positions, inputs.wavelengths, head_dim,
+                         sections, GGML_ROPE_TYPE_IMROPE, 0, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f, 0.0f);
+}
+
+// x: [hidden, tokens]
+ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
+                                   const Inputs& inputs, ggml_tensor* keys,
+                                   ggml_tensor* values) const {
+  ggml_context* context = graph.context();
+  const Attention& a = layer.attention;
+  const std::int64_t head_dim = config_.head_dim;
+  const std::int64_t kv_heads = config_.num_key_value_heads;
+  const auto heads = [&](ggml_tensor* rows) {
+    return ggml_reshape_3d(context, rows, head_dim, rows->ne[0] / head_dim, inputs.tokens);
+  };
+  const float epsilon = static_cast<float>(config_.rms_norm_eps);
+  ggml_tensor* q = rotate(graph, a.q_norm(graph, heads(a.q_proj(graph, x)), epsilon), inputs);
+  ggml_tensor* k = rotate(graph, a.k_norm(graph, heads(a.k_proj(graph, x)), epsilon), inputs);
+  ggml_tensor* v = a.v_proj(graph, x);
+
+  // Store the new rows, then read the cache up to the padded length.
+  const auto store = [&](ggml_tensor* cache, ggml_tensor* rows) {
+    ggml_tensor* place = ggml_view_2d(context, cache, cache->ne[0], inputs.tokens, cache->nb[1],
+                                      static_cast<std::size_t>(inputs.past) * cache->nb[1]);
+    graph.add(
+        ggml_cpy(context, ggml_reshape_2d(context, rows, cache->ne[0], inputs.tokens), place));
+  };
+  store(keys, k);
+  store(values, v);
+  const auto stored = [&](ggml_tensor* cache) {
+    const std::size_t head_bytes = static_cast<std::size_t>(head_dim) * ggml_type_size(cache->type);
+    return ggml_view_3d(context, cache, head_dim, inputs.mask->ne[0], kv_heads, cache->nb[1],
+                        head_bytes, 0);
+  };
+  ggml_tensor* out = ggml_flash_attn_ext(context, ggml_permute(context, q, 0, 2, 1, 3),
+                                         stored(keys), stored(values), inputs.mask,
+                                         1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
+  const std::int64_t width = head_dim * config_.num_attention_heads;
+  return a.o_proj(graph, ggml_reshape_2d(context, out, width, inputs.tokens));
+}
+
+ggml_tensor* LanguageModel::dense_mlp(tensor::Graph& graph, const DenseMlp& mlp,
+                                      ggml_tensor* x) const {
+  ggml_tensor* gate = mlp.gate_proj(graph, x);
+  return mlp.down_proj(graph, ggml_swiglu_split(graph.context(), gate, mlp.up_proj(graph, x)));
+}
+
+ggml_tensor* LanguageModel::sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp,
+                                       ggml_tensor* x) const {
+  ggml_context* context = graph.context();
+  const std::int64_t hidden = x->ne[0];
+  const std::int64_t tokens = x->ne[1];
+  const int chosen = config_.num_experts_per_tok;
+  // Softmax over all experts, then the best ones, renormalised to sum 1.
+  ggml_tensor* probabilities = ggml_soft_max(context, mlp.gate(graph, x));
+  ggml_tensor* experts = ggml_argsort_top_k(context, probabilities, chosen);
+  ggml_tensor* weights = ggml_get_rows(
+      context, ggml_reshape_3d(context, probabilities, 1, config_.num_experts, tokens), experts);
+  ggml_tensor* flat = ggml_reshape_2d(context, weights, chosen, tokens);
+  flat = ggml_div(context, flat, ggml_sum_rows(context, flat));
+  weights = ggml_reshape_3d(context, flat, 1, chosen, tokens);
+
+  ggml_tensor* rows = ggml_reshape_3d(context, x, hidden, 1, tokens);
+  ggml_tensor* inner =
+      ggml_swiglu(context, ggml_mul_mat_id(context, mlp.gate_up_proj, rows, experts));
+  ggml_tensor* outer = ggml_mul_mat_id(context, mlp.down_proj, inner, experts);
+  outer = ggml_mul(context, outer, weights);
+  ggml_tensor* sum = nullptr;
+  for (int i = 0; i < chosen; ++i) {
+    ggml_tensor* part = ggml_view_2d(context, outer, hidden, tokens, outer->nb[2],
+                                     static_cast<std::size_t>(i) * outer->nb[1]);
+    sum = sum == nullptr ? part : ggml_add(context, sum, part);
+  }
+  return chosen == 1 ? ggml_cont(context, sum) : sum;
+}
+
+Result<std::vector<float>> LanguageModel::forward(const Batch& batch, KvCache& cache,
+                                                  std::stop_token stop) {
+  const auto tokens = static_cast<std::int64_t>(batch.ids.size());
+  const std::int64_t hidden = config_.hidden_size;
+  cache.prepare(batch.past + tokens);
+  const HostInputs host = gather(batch, hidden, deepstack_count_);
+
+  tensor::Graph graph(workspace_);
+  ggml_context* context = graph.context();
+  const auto input = [&](ggml_type type, std::vector<std::int64_t> shape, const void* data) {
+    return graph.input(type, shape, data);
+  };
+  Inputs inputs;
+  inputs.past = batch.past;
+  inputs.tokens = tokens;
+  inputs.ids = input(GGML_TYPE_I32, {tokens}, batch.ids.data());
+  inputs.positions = input(GGML_TYPE_I32, {4 * tokens}, host.positions.data());
+  inputs.wavelengths = input(GGML_TYPE_F32, {config_.head_dim / 2}, wavelengths_.data());
+  inputs.mask =
+      input(GGML_TYPE_F16, {KvCache::padded(batch.past + tokens), tokens}, host.mask.data());
+  if (!batch.visual.empty()) {
+    const auto count = static_cast<std::int64_t>(host.visual_rows.size());
+    inputs.visual = input(GGML_TYPE_F32, {hidden, count}, host.visual.data());
+    inputs.visual_rows = input(GGML_TYPE_I64, {count}, host.visual_rows.data());
+    for (const auto& features : host.deepstack) {
+      inputs.deepstack.push_back(input(GGML_TYPE_F32, {hidden, tokens}, features.data()));
+    }
+  }
+
+  const float epsilon = static_cast<float>(config_.rms_norm_eps);
+  ggml_tensor* x = embed(graph, batch, inputs);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    x = ggml_add(context, x,
+                 attend(graph, layer, layer.input_layernorm(graph, x, epsilon), inputs,
+                        cache.keys(i), cache.values(i)));
+    ggml_tensor* normed = layer.post_attention_layernorm(graph, x, epsilon);
+    x = ggml_add(context, x,
+                 layer.is_sparse ? sparse_mlp(graph, layer.sparse, normed)
+                                 : dense_mlp(graph, layer.dense, normed));
+    if (i < inputs.deepstack.size()) x = ggml_add(context, x, inputs.deepstack[i]);
+  }
+  if (!batch.wants_logits) {
+    graph.add(x);
+    TRU_CHECK(graph.run(stop));
+    return std::vector<float>();
+  }
+  ggml_tensor* last = ggml_view_2d(context, x, hidden, 1, x->nb[1],
+                                   static_cast<std::size_t>(tokens - 1) * x->nb[1]);
+  ggml_tensor* logits = lm_head_(graph, norm_(graph, last, epsilon));
+  graph.output(logits);
+  TRU_CHECK(graph.run(stop));
+  return graph.read(logits);
+}
+
+}  // namespace tru::model::qwen3vl

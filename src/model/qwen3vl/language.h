@@ -1,0 +1,88 @@
+// The language model: tokens and visual embeddings -> logits. Dense and mixture-of-experts layers.
+// Source: transformers modeling_qwen3_vl.py and modeling_qwen3_vl_moe.py.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "base/result.h"
+#include "model/blocks.h"
+#include "model/kv_cache.h"
+#include "model/qwen3vl/mrope.h"
+#include "model/qwen3vl/vision.h"
+#include "weights/config.h"
+
+namespace tru::model::qwen3vl {
+
+// `count` rows of `features` from `first_feature` stand at the batch's rows from `first_row`.
+struct VisualRows {
+  std::int64_t first_row = 0;
+  std::int64_t count = 0;
+  const VisionFeatures* features = nullptr;
+  std::int64_t first_feature = 0;
+};
+
+// Consecutive tokens of one sequence, to be put behind `past` tokens already in the cache.
+struct Batch {
+  std::span<const std::int32_t> ids;  // at visual rows: any valid id
+  const Positions* positions = nullptr;
+  std::vector<VisualRows> visual;
+  std::int64_t past = 0;
+  bool wants_logits = false;
+};
+
+class LanguageModel {
+ public:
+  // Lists its tensors; they are usable after loader.finish().
+  LanguageModel(const weights::TextConfig& config, std::size_t deepstack_count,
+                weights::Loader& loader, tensor::Device& device);
+
+  // Adds the batch to the cache. Returns the logits [vocab_size] after its last token, or nothing
+  // when they are not wanted. Errors: engine_failed, cancelled (the cache's rows from batch.past
+  // on are then undefined).
+  Result<std::vector<float>> forward(const Batch& batch, KvCache& cache, std::stop_token stop);
+
+ private:
+  struct Attention {
+    Linear q_proj, k_proj, v_proj, o_proj;
+    RmsNorm q_norm, k_norm;
+  };
+  struct DenseMlp {
+    Linear gate_proj, up_proj, down_proj;
+  };
+  struct SparseMlp {
+    Linear gate;                          // router
+    ggml_tensor* gate_up_proj = nullptr;  // [hidden, 2 * moe_intermediate, experts], gate first
+    ggml_tensor* down_proj = nullptr;     // [moe_intermediate, hidden, experts]
+  };
+  struct Layer {
+    RmsNorm input_layernorm, post_attention_layernorm;
+    Attention attention;
+    DenseMlp dense;
+    SparseMlp sparse;
+    bool is_sparse = false;
+  };
+  // Inputs of one forward pass, as graph tensors.
+  struct Inputs;
+
+  Layer load_layer(weights::Loader& loader, int index) const;
+  ggml_tensor* embed(tensor::Graph& graph, const Batch& batch, const Inputs& inputs) const;
+  ggml_tensor* attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
+                      const Inputs& inputs, ggml_tensor* keys, ggml_tensor* values) const;
+  ggml_tensor* rotate(tensor::Graph& graph, ggml_tensor* x, const Inputs& inputs) const;
+  ggml_tensor* dense_mlp(tensor::Graph& graph, const DenseMlp& mlp, ggml_tensor* x) const;
+  ggml_tensor* sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp, ggml_tensor* x) const;
+
+  weights::TextConfig config_;
+  std::size_t deepstack_count_;
+  ggml_tensor* embed_tokens_;
+  std::vector<Layer> layers_;
+  RmsNorm norm_;
+  Linear lm_head_;
+  std::vector<float> wavelengths_;
+  tensor::Workspace workspace_;
+};
+
+}  // namespace tru::model::qwen3vl
