@@ -9,7 +9,7 @@
 namespace tru::text {
 namespace {
 
-constexpr std::size_t kMaxTextBytes = 64 << 20;
+constexpr std::size_t kMaxTextBytes = 16 << 20;
 
 // Words seen before in the same run: most of a long text.
 constexpr std::size_t kMaxCachedWords = 1 << 16;

@@ -36,7 +36,7 @@ class Tokenizer {
 
   // Ids of the joined pieces. Bytes that are not UTF-8 count as U+FFFD. Added tokens are looked
   // for in each piece by itself, the longest first, before normalisation. invalid_argument above
-  // 64 MiB of text.
+  // 16 MiB of text.
   Result<std::vector<TokenId>> encode(std::span<const Piece> pieces) const;
 
   // One piece in which every added token is recognised: what the reference's encode() does.
