@@ -98,6 +98,8 @@ build() {
       say "configuring $folder"
       logged "configure-$preset.log" "configuring" cmake --preset "$preset"
     fi
+    # Paths below this folder do not count: a second clone finds what the first one compiled.
+    export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
     log="build/build-$preset.log"
     NINJA_STATUS='[%f/%t] ' ninja -C "$folder" "$@" 2>&1 </dev/null | tee "$log" |
       show_progress "$folder" || fail_with_log "$log" "building"
