@@ -75,7 +75,7 @@ install_packages() {
   say "updating the package lists"
   logged apt.log "apt-get update" as_root apt-get update
   for entry in "${missing[@]}"; do
-    name="$(first_available "$entry")"
+    name="$(first_available "$entry")" || exit
     names+=("$name")
   done
   say "installing ${#names[@]} packages: ${names[*]}"
