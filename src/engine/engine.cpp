@@ -6,27 +6,6 @@
 
 namespace tru::engine {
 
-Result<std::int64_t> choose_max_context(std::int64_t wanted, const model::qwen3vl::Model& model,
-                                        const tensor::Device& device) {
-  constexpr std::int64_t kLeast = 256;
-  const std::int64_t model_limit = model.config().text.max_position_embeddings;
-  const std::size_t bytes_per_token = model.kv_shape().bytes_per_token();
-  const auto fitting =
-      static_cast<std::int64_t>(device.info().memory_free_bytes / 2 / bytes_per_token);
-  if (wanted > model_limit) {
-    return fail(ErrorCode::config_invalid, "MAX_CONTEXT is {} tokens, but the model allows {}",
-                wanted, model_limit);
-  }
-  if (std::max(wanted, kLeast) > fitting) {
-    return fail(ErrorCode::config_invalid,
-                "a context of {} tokens needs {} MiB, and half of the free memory holds {} tokens",
-                std::max(wanted, kLeast),
-                static_cast<std::size_t>(std::max(wanted, kLeast)) * bytes_per_token >> 20,
-                fitting);
-  }
-  return wanted > 0 ? wanted : std::min(model_limit, fitting);
-}
-
 Result<Engine> Engine::create(model::qwen3vl::Model& model, tensor::Device& device,
                               const EngineConfig& config) {
   TRU_TRY(model::KvCache cache,

@@ -18,12 +18,6 @@ struct EngineConfig {
   std::int64_t prefill_tokens = 512;  // of one forward pass
 };
 
-// The context that is used when a request needs all of it: what was asked for (0: as much as
-// possible), within the model's own limit and half of the device's free memory. Error:
-// config_invalid when less than 256 tokens would be left, or more was asked for than fits.
-Result<std::int64_t> choose_max_context(std::int64_t wanted, const model::qwen3vl::Model& model,
-                                        const tensor::Device& device);
-
 class Engine {
  public:
   // Model and device outlive the engine. Error: engine_failed.

@@ -84,8 +84,7 @@ class EngineTest : public testing::Test {
     auto device = tensor::Device::open("cpu", 2);
     ASSERT_TRUE(device) << device.error().message;
     device_ = std::make_unique<tensor::Device>(std::move(*device));
-    auto model =
-        model::qwen3vl::Model::load(checkpoint, *device_, weights::WeightFormat::f32);
+    auto model = model::qwen3vl::Model::load(checkpoint, *device_, weights::WeightFormat::f32);
     ASSERT_TRUE(model) << model.error().message;
     model_ = std::move(*model);
     auto engine = Engine::create(*model_, *device_, config);
@@ -118,8 +117,9 @@ class EngineTest : public testing::Test {
 void expect_golden(const std::string& id, const Recorder& recorder) {
   ASSERT_TRUE(recorder.completion && *recorder.completion) << id;
   const auto& expected = golden(id);
-  EXPECT_THAT(recorder.ids(), ElementsAreArray(json::value_to<std::vector<std::int32_t>>(
-                                  expected.at("greedy").at("ids"))))
+  EXPECT_THAT(
+      recorder.ids(),
+      ElementsAreArray(json::value_to<std::vector<std::int32_t>>(expected.at("greedy").at("ids"))))
       << id;
   const auto& top = expected.at("first_token_top20");
   const auto ids = json::value_to<std::vector<std::int32_t>>(top.at("ids"));

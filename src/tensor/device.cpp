@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <mutex>
 
@@ -58,6 +59,18 @@ template <typename Function>
 Function find_function(ggml_backend* backend, const char* name) {
   ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(ggml_backend_get_device(backend));
   return reinterpret_cast<Function>(ggml_backend_reg_get_proc_address(reg, name));
+}
+
+// Multiplications and additions of a graph's matrix products.
+double matrix_flop(ggml_cgraph* graph) {
+  double flop = 0;
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    const ggml_tensor* node = ggml_graph_node(graph, i);
+    if (node->op != GGML_OP_MUL_MAT && node->op != GGML_OP_MUL_MAT_ID) continue;
+    flop +=
+        2.0 * static_cast<double>(ggml_nelements(node)) * static_cast<double>(node->src[0]->ne[0]);
+  }
+  return flop;
 }
 
 }  // namespace
@@ -117,14 +130,13 @@ Status Device::use_threads(int threads) {
   const auto new_pool = find_function<NewPool>(backend_.get(), "ggml_threadpool_new");
   const auto free_pool = find_function<FreePool>(backend_.get(), "ggml_threadpool_free");
   const auto set_pool = find_function<SetPool>(backend_.get(), "ggml_backend_cpu_set_threadpool");
-  const auto set_threads =
-      find_function<ggml_backend_set_n_threads_t>(backend_.get(), "ggml_backend_set_n_threads");
+  set_threads_ = find_function<ggml_backend_set_n_threads_t>(backend_.get(),
+                                                             "ggml_backend_set_n_threads");
   ggml_threadpool_params params = ggml_threadpool_params_default(threads);
   ggml_threadpool* pool = new_pool(&params);
   if (pool == nullptr) return fail(ErrorCode::engine_failed, "{} threads can't start", threads);
   thread_pool_ = {pool, free_pool};
   set_pool(backend_.get(), pool);
-  set_threads(backend_.get(), threads);
   return {};
 }
 
@@ -171,6 +183,13 @@ BufferPtr Device::wrap(void* memory, std::size_t size_bytes) const {
 }
 
 Status Device::compute(ggml_cgraph* graph, std::stop_token stop) {
+  if (is_cpu()) {
+    // Threads meet at a spinning barrier after every node. Where a node is a few microseconds of
+    // work that costs more than it shares, and on a busy machine, milliseconds.
+    constexpr double kFlopPerThread = 1e7;
+    const double worth = std::ceil(matrix_flop(graph) / kFlopPerThread);
+    set_threads_(backend_.get(), static_cast<int>(std::clamp<double>(worth, 1, threads_)));
+  }
   const auto set_abort = find_function<ggml_backend_set_abort_callback_t>(
       backend_.get(), "ggml_backend_set_abort_callback");
   if (set_abort != nullptr) {

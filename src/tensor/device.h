@@ -68,6 +68,7 @@ class Device {
   // Its deleter is looked up in the back end module. Outlives backend_, which uses it.
   std::unique_ptr<ggml_threadpool, void (*)(ggml_threadpool*)> thread_pool_{nullptr, nullptr};
   std::unique_ptr<ggml_backend, BackendDeleter> backend_;
+  ggml_backend_set_n_threads_t set_threads_ = nullptr;  // of CPU back ends
   int threads_ = 0;
 };
 

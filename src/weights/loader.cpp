@@ -72,6 +72,21 @@ Result<WeightFormat> parse_weight_format(std::string_view name) {
               "weights '{}' is not a format; allowed are auto, f32, bf16, int8, int4", name);
 }
 
+double bytes_per_weight(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::f32:
+      return 4;
+    case WeightFormat::checkpoint:
+    case WeightFormat::bf16:
+      return 2;
+    case WeightFormat::int8:
+      return ggml_row_size(GGML_TYPE_Q8_0, 1024) / 1024.0;
+    case WeightFormat::int4:
+      return ggml_row_size(GGML_TYPE_Q4_0, 1024) / 1024.0;
+  }
+  return 4;
+}
+
 Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device,
                WeightFormat format)
     : checkpoint_(std::move(checkpoint)),

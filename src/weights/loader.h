@@ -22,6 +22,9 @@ enum class WeightFormat { checkpoint, f32, bf16, int8, int4 };
 // Names as in `--weights`; "auto" is the checkpoint's own format. Error: config_invalid.
 Result<WeightFormat> parse_weight_format(std::string_view name);
 
+// On the device, scales of quantised blocks included; of `checkpoint`, 2 (16 bits) is assumed.
+double bytes_per_weight(WeightFormat format);
+
 // Owns the device memory that loaded tensors live in, mapped files included.
 struct LoadedWeights {
   tensor::ContextPtr context;

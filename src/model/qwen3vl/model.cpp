@@ -1,5 +1,7 @@
 #include "model/qwen3vl/model.h"
 
+#include "model/qwen3vl/cost.h"
+
 namespace tru::model::qwen3vl {
 
 Result<std::unique_ptr<Model>> Model::load(std::shared_ptr<const weights::Checkpoint> checkpoint,
@@ -9,8 +11,7 @@ Result<std::unique_ptr<Model>> Model::load(std::shared_ptr<const weights::Checkp
   model->patch_shape_ = {config.vision.patch_size, config.vision.temporal_patch_size,
                          config.vision.spatial_merge_size, config.video_processor.image_mean,
                          config.video_processor.image_std};
-  // Who asks for f32 weights wants the reference's numbers: the cache must not round either.
-  model->f32_ = format == weights::WeightFormat::f32;
+  model->kv_shape_ = qwen3vl::kv_shape(config.text, format);
 
   weights::Loader loader(std::move(checkpoint), device, format);
   model->vision_ = std::make_unique<VisionEncoder>(config.vision, loader, device);
@@ -18,11 +19,6 @@ Result<std::unique_ptr<Model>> Model::load(std::shared_ptr<const weights::Checkp
       config.text, config.vision.deepstack_visual_indexes.size(), loader, device);
   TRU_TRY(model->weights_, loader.finish());
   return model;
-}
-
-KvShape Model::kv_shape() const {
-  return {config_.text.num_hidden_layers, config_.text.num_key_value_heads, config_.text.head_dim,
-          f32_};
 }
 
 }  // namespace tru::model::qwen3vl

@@ -20,7 +20,7 @@ class Model {
 
   const weights::ModelConfig& config() const { return config_; }
   const PatchShape& patch_shape() const { return patch_shape_; }
-  KvShape kv_shape() const;
+  const KvShape& kv_shape() const { return kv_shape_; }
   std::size_t mapped_bytes() const { return weights_.mapped_bytes; }
   std::size_t allocated_bytes() const { return weights_.allocated_bytes; }
 
@@ -32,7 +32,7 @@ class Model {
 
   weights::ModelConfig config_;
   PatchShape patch_shape_;
-  bool f32_ = false;
+  KvShape kv_shape_;
   weights::LoadedWeights weights_;
   std::unique_ptr<VisionEncoder> vision_;
   std::unique_ptr<LanguageModel> language_;

@@ -1,0 +1,66 @@
+#include "tensor/roofline.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "base/stopwatch.h"
+
+namespace tru::tensor {
+
+Result<double> measure_gemm_gflops(Device& device, ggml_type type) {
+  constexpr std::int64_t kRows = 2048, kColumns = 2048, kBatch = 512;
+  constexpr int kRuns = 5;
+  ContextPtr context = make_context(1);
+  ggml_tensor* weight = ggml_new_tensor_2d(context.get(), type, kColumns, kRows);
+  TRU_TRY(const BufferPtr buffer, device.allocate(context.get()));
+  ggml_backend_buffer_clear(buffer.get(), 0);
+  const std::vector<float> inputs(kColumns * kBatch, 1.0f);
+
+  Workspace workspace(device);
+  double best_ms = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    Graph graph(workspace);
+    const std::int64_t shape[] = {kColumns, kBatch};
+    ggml_tensor* product =
+        ggml_mul_mat(graph.context(), weight, graph.input(GGML_TYPE_F32, shape, inputs.data()));
+    graph.output(product);
+    const Stopwatch watch;
+    TRU_CHECK(graph.run({}));
+    const double ms = watch.elapsed_ms();
+    best_ms = run == 0 ? ms : std::min(best_ms, ms);
+  }
+  return 2e-6 * kRows * kColumns * kBatch / best_ms;
+}
+
+double measure_read_gb_per_s(int threads) {
+  constexpr std::size_t kBytes = std::size_t{256} << 20;
+  constexpr int kRuns = 4;
+  const std::vector<std::uint64_t> memory(kBytes / sizeof(std::uint64_t), 1);
+  std::atomic<std::uint64_t> total = 0;
+  double best_ms = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    const Stopwatch watch;
+    {
+      std::vector<std::jthread> readers;
+      const std::size_t share = memory.size() / static_cast<std::size_t>(threads);
+      for (int i = 0; i < threads; ++i) {
+        readers.emplace_back([&, begin = static_cast<std::size_t>(i) * share] {
+          std::uint64_t sums[8] = {};
+          for (std::size_t at = begin; at + 8 <= begin + share; at += 8) {
+            for (std::size_t lane = 0; lane < 8; ++lane) sums[lane] += memory[at + lane];
+          }
+          for (const std::uint64_t sum : sums) total += sum;
+        });
+      }
+    }
+    const double ms = watch.elapsed_ms();
+    best_ms = run == 0 ? ms : std::min(best_ms, ms);
+  }
+  return total > 0 ? static_cast<double>(kBytes) * 1e-6 / best_ms : 0;
+}
+
+}  // namespace tru::tensor
