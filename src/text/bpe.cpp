@@ -21,7 +21,7 @@ std::uint64_t pair_of(TokenId left, TokenId right) {
 
 Bpe::Bpe(std::array<TokenId, 256> byte_tokens, std::vector<Merge> merges)
     : byte_tokens_(byte_tokens), merges_(std::move(merges)) {
-  slot_bits_ = std::bit_width(std::max<std::size_t>(merges_.size(), 8)) + 1;
+  slot_bits_ = static_cast<int>(std::bit_width(std::max<std::size_t>(merges_.size(), 8))) + 1;
   slots_.assign(std::size_t{1} << slot_bits_, Slot{kNoPair, 0});
   for (std::size_t rank = 0; rank < merges_.size(); ++rank) {
     const std::uint64_t pair = pair_of(merges_[rank].left, merges_[rank].right);

@@ -1,6 +1,7 @@
 #include "text/chat.h"
 
 #include <boost/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "text/chat_layout.h"
@@ -33,13 +34,14 @@ Result<std::string> template_member(const fs::path& path) {
 
 Result<TemplateText> find_template(const fs::path& checkpoint_dir) {
   const fs::path jinja = checkpoint_dir / "chat_template.jinja";
-  if (fs::exists(jinja)) {
+  std::error_code error;
+  if (fs::exists(jinja, error)) {
     TRU_TRY(std::string text, read_text_file(jinja));
     return TemplateText{jinja, std::move(text)};
   }
   for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
     const fs::path path = checkpoint_dir / name;
-    if (!fs::exists(path)) continue;
+    if (!fs::exists(path, error)) continue;
     TRU_TRY(std::string text, template_member(path));
     if (!text.empty()) return TemplateText{path, std::move(text)};
   }

@@ -1,12 +1,12 @@
 #include "text/tokenizer_file.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
+#include <system_error>
 
 #include "text/json_file.h"
-#include "text/utf8.h"
 
 namespace tru::text {
 namespace {
@@ -265,7 +265,8 @@ Status read_config_tokens(const json::value& config, TokenizerFile& out) {
   if (!decoder->is_object()) return invalid("added_tokens_decoder is not an object");
   for (const auto& [key, entry] : decoder->get_object()) {
     std::int64_t number = -1;
-    std::from_chars(key.data(), key.data() + key.size(), number);
+    const char* end = key.data() + key.size();
+    if (std::from_chars(key.data(), end, number).ptr != end) number = -1;
     const json::value boxed(number);
     TRU_TRY(const TokenId id, check_id(&boxed, key));
     auto is_same = [&](const AddedToken& token) { return token.id == id; };
@@ -318,7 +319,8 @@ Result<TokenizerFile> read_tokenizer_file(const std::filesystem::path& checkpoin
   TRU_CHECK(name_file(read_tokenizer_json(root, out), path));
 
   const auto config_path = checkpoint_dir / "tokenizer_config.json";
-  if (std::filesystem::exists(config_path)) {
+  std::error_code error;
+  if (std::filesystem::exists(config_path, error)) {
     TRU_TRY(const json::value config, read_json_file(config_path));
     TRU_CHECK(name_file(read_config_tokens(config, out), config_path));
   }

@@ -143,9 +143,9 @@ TEST(TokenizerFile, TheConfigCanAddTokens) {
   EXPECT_TRUE(tokenizer->is_special(1782));
   EXPECT_TRUE(tokenizer->is_special(1757));
   EXPECT_EQ(tokenizer->encode("a<|new|>")->back(), 1782);
-  for (const char* config :
-       {R"({"added_tokens_decoder": {"x": {"content": "a"}}})", R"({"added_tokens_decoder": 1})",
-        R"({"added_tokens_decoder": {"3": {"content": "<|new|>"}}})"}) {
+  for (const char* config : {R"({"added_tokens_decoder": {"1782x": {"content": "a"}}})",
+                             R"({"added_tokens_decoder": 1})",
+                             R"({"added_tokens_decoder": {"3": {"content": "<|new|>"}}})"}) {
     const auto refused = load_text(small_file(), config);
     ASSERT_FALSE(refused) << config;
     EXPECT_THAT(refused.error().message, HasSubstr("tokenizer_config.json"));
