@@ -1,9 +1,11 @@
 #include "media/decode.h"
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "base/channel.h"
+#include "base/stopwatch.h"
 #include "media/convert.h"
 #include "media/deinterlace.h"
 #include "media/frame_decoder.h"
@@ -57,8 +59,18 @@ class FrameStream::Worker {
 
   int delivered() const { return delivered_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
+  double busy_ms() const { return busy_ms_; }
 
  private:
+  // Time spent waiting for the reader is not work of the decoder.
+  bool send(FramePair pair, std::stop_token stop) {
+    const Stopwatch watch;
+    const bool sent = pairs_.send(std::move(pair), stop);
+    waited_ms_ += watch.elapsed_ms();
+    busy_ms_ = lifetime_.elapsed_ms() - waited_ms_;
+    return sent;
+  }
+
   Status run(std::stop_token stop) {
     std::vector<int> wanted;
     for (const PlannedFrame& frame : plan_.frames) wanted.push_back(frame.index);
@@ -77,10 +89,10 @@ class FrameStream::Worker {
       ++delivered_;
       if (i % 2 == 0)
         first = last;
-      else if (!pairs_.send({std::exchange(first, nullptr), last}, stop))
+      else if (!send({std::exchange(first, nullptr), last}, stop))
         return fail(ErrorCode::cancelled, "decoding was stopped");
     }
-    if (first != nullptr) pairs_.send({first, first}, stop);
+    if (first != nullptr) send({first, first}, stop);
     if (delivered_ == 0)
       return fail(ErrorCode::media_unreadable,
                   "no frame of {} can be decoded: it is damaged or cut off; try to export it again",
@@ -117,6 +129,9 @@ class FrameStream::Worker {
   Status status_;
   int delivered_ = 0;
   int stand_ins_ = 0;
+  const Stopwatch lifetime_;
+  double waited_ms_ = 0;
+  std::atomic<double> busy_ms_ = 0;
   bool size_changes_ = false;
   std::vector<std::string> warnings_;
   std::jthread thread_;  // last: it uses all of the above
@@ -132,6 +147,8 @@ Result<std::optional<FramePair>> FrameStream::next(std::stop_token stop) {
 int FrameStream::frames_delivered() const {
   return worker_->delivered();
 }
+double FrameStream::busy_ms() const { return worker_->busy_ms(); }
+
 const std::vector<std::string>& FrameStream::warnings() const {
   return worker_->warnings();
 }

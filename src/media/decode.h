@@ -32,6 +32,9 @@ class FrameStream {
   int frames_delivered() const;                      // of plan.frames, without padding
   const std::vector<std::string>& warnings() const;  // sentences for the video report
 
+  // Work of the decoding thread so far, without waiting for the reader.
+  double busy_ms() const;
+
  private:
   friend std::unique_ptr<FrameStream> decode_frames(const VideoFile& video, const VideoPlan& plan,
                                                     int threads);

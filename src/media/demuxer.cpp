@@ -26,15 +26,14 @@ int deny_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**)
   return AVERROR(EPERM);
 }
 
-// libav prints to stderr unless told otherwise, and that only for the whole process.
+}  // namespace
+
 void silence_libav() {
   [[maybe_unused]] static const bool silent = [] {
     av_log_set_level(AV_LOG_QUIET);
     return true;
   }();
 }
-
-}  // namespace
 
 class FileReader {
  public:

@@ -12,6 +12,9 @@
 
 namespace tru::media {
 
+// libav prints to stderr unless told otherwise, and that only for the whole process.
+void silence_libav();
+
 // mp4/mov, avi or matroska/webm; media_unsupported for anything else.
 Result<const AVInputFormat*> probe_container(const std::shared_ptr<const InputFile>& file);
 

@@ -6,6 +6,7 @@
 #include "media/convert.h"
 #include "media/decode.h"
 #include "media/frame_decoder.h"
+#include "media/image_file.h"
 #include "media/plan.h"
 #include "media/test_media.h"
 #include "media/video_file.h"
@@ -69,20 +70,48 @@ void check_plan(const VideoPlan& plan, const Expected& expected) {
 }
 
 // Decodes the plan; every pair has the planned size.
-int count_pairs(const VideoFile& video, const VideoPlan& plan) {
-  int pairs = 0;
+std::vector<FramePair> decode_all(const VideoFile& video, const VideoPlan& plan) {
+  std::vector<FramePair> pairs;
   const auto stream = decode_frames(video, plan);
   for (;;) {
     auto pair = stream->next();
     EXPECT_TRUE(pair.has_value());
     if (!pair || !*pair) break;
-    ++pairs;
+    pairs.push_back(**pair);
     EXPECT_EQ((*pair)->first->width, plan.size.width);
     EXPECT_EQ((*pair)->second->height, plan.size.height);
   }
   EXPECT_THAT(stream->warnings(), testing::IsEmpty());
   EXPECT_EQ(stream->frames_delivered(), static_cast<int>(plan.frames.size()));
   return pairs;
+}
+
+// The normalised value at a flat index of the reference's pixel_values: rows are patches in blocks
+// of 2 x 2, columns are channel, frame, y, x.
+float pixel_value(const std::vector<FramePair>& pairs, std::int64_t flat) {
+  const int width = pairs[0].first->width;
+  const int blocks_wide = width / 32;
+  const std::int64_t row = flat / 1536;
+  const int column = static_cast<int>(flat % 1536);
+  const std::int64_t block = row / 4;
+  const std::int64_t blocks = std::int64_t{blocks_wide} * (pairs[0].first->height / 32);
+  const FramePair& pair = pairs[block / blocks];
+  const int in_frame = static_cast<int>(block % blocks);
+  const int y = in_frame / blocks_wide * 32 + static_cast<int>(row % 4) / 2 * 16 + column / 16 % 16;
+  const int x = in_frame % blocks_wide * 32 + static_cast<int>(row % 2) * 16 + column % 16;
+  const RgbFrame& frame = column / 256 % 2 == 0 ? *pair.first : *pair.second;
+  const int channel = column / 512;
+  return (frame.pixels[std::size_t{3} * (std::size_t(y) * width + x) + channel] - 127.5f) / 127.5f;
+}
+
+// Compares the values recorded for one picture or clip.
+void check_pixel_values(const std::vector<FramePair>& pairs, const json::value& recorded) {
+  const json::array& flat = recorded.at("samples").at("index").as_array();
+  const json::array& values = recorded.at("samples").at("value").as_array();
+  ASSERT_GE(flat.size(), 32u);
+  for (std::size_t i = 0; i < flat.size(); ++i)
+    EXPECT_NEAR(pixel_value(pairs, flat[i].as_int64()), values[i].to_number<double>(), 1e-5)
+        << "at " << flat[i];
 }
 
 TEST(Golden, VideosAreSeenAsTheReferenceSeesThem) {
@@ -106,7 +135,11 @@ TEST(Golden, VideosAreSeenAsTheReferenceSeesThem) {
       check_plan(*plan,
                  {golden.at("hf").at("frames_indices").at(number),
                   golden.at("video_grid_thw").at(number), golden.at("resized_hw").at(number)});
-      EXPECT_EQ(count_pairs(*video, *plan), plan->grid_thw[0]);
+      const std::vector<FramePair> pairs = decode_all(*video, *plan);
+      ASSERT_EQ(static_cast<int>(pairs.size()), plan->grid_thw[0]);
+      const json::value* pixels = golden.if_contains("pixel_values_videos");
+      if (pixels != nullptr && golden.at("video_grid_thw").as_array().size() == 1)
+        check_pixel_values(pairs, *pixels);
       for (const double timestamp_s : plan->timestamps_s)
         timestamps.push_back(format_timestamp(timestamp_s));
       ++number;
@@ -116,6 +149,33 @@ TEST(Golden, VideosAreSeenAsTheReferenceSeesThem) {
     EXPECT_EQ(timestamps, json::value_to<std::vector<std::string>>(golden.at("timestamps_text")));
   }
   EXPECT_GE(videos, 30);
+}
+
+TEST(Golden, ImagesAreSeenAsTheReferenceSeesThem) {
+  const json::value set = read_json("goldens.json");
+  int images = 0;
+  for (const json::value& value : set.at("cases").as_array()) {
+    const json::object& golden = value.as_object();
+    SCOPED_TRACE(golden.at("id").as_string().c_str());
+    std::size_t number = 0;
+    for (const json::value& info : golden.at("media_info").as_array()) {
+      if (info.at("kind") != "image") continue;
+      const auto image = ImageFile::open(clip(info.at("file").as_string().c_str()));
+      ASSERT_TRUE(image.has_value()) << image.error().message;
+      EXPECT_EQ(sha256(image->picture()), info.at("sha256").as_string());
+      const json::value& bounds = golden.at("hf").at("image_size");
+      const auto plan = plan_image(image->size(), {},
+                                   {.shortest_edge = bounds.at("shortest_edge").as_int64(),
+                                    .longest_edge = bounds.at("longest_edge").as_int64()});
+      EXPECT_EQ(std::vector<int>(plan->grid_thw.begin(), plan->grid_thw.end()),
+                json::value_to<std::vector<int>>(golden.at("image_grid_thw").at(number)));
+      if (golden.at("image_grid_thw").as_array().size() == 1)
+        check_pixel_values({image->frames(plan->size)}, golden.at("pixel_values"));
+      ++number;
+      ++images;
+    }
+  }
+  EXPECT_EQ(images, 5);
 }
 
 }  // namespace
