@@ -3,6 +3,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/base64.h"
 #include "base/channel.h"
 #include "base/result.h"
 
@@ -45,6 +46,22 @@ TEST(Channel, StopWakesAWaitingReceiverAndSender) {
   receiver.join();
   channel.send(1);
   EXPECT_FALSE(channel.send(2, stop.get_token()));
+}
+
+TEST(Base64, DecodesBothAlphabetsAndRefusesTheRest) {
+  const auto text = [](std::string_view encoded) -> std::optional<std::string> {
+    const auto bytes = decode_base64(encoded);
+    if (!bytes) return std::nullopt;
+    return std::string(bytes->begin(), bytes->end());
+  };
+  EXPECT_EQ(text(""), "");
+  EXPECT_EQ(text("Zg=="), "f");
+  EXPECT_EQ(text("Zm8"), "fo");
+  EXPECT_EQ(text("Zm9vYmFy"), "foobar");
+  EXPECT_EQ(text("-_+/"), "\xfb\xff\xbf");
+  EXPECT_EQ(text("Zm9v!"), std::nullopt);
+  EXPECT_EQ(text("Z"), std::nullopt);
+  EXPECT_EQ(text("Zg==="), std::nullopt);
 }
 
 }  // namespace

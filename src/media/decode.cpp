@@ -147,7 +147,9 @@ Result<std::optional<FramePair>> FrameStream::next(std::stop_token stop) {
 int FrameStream::frames_delivered() const {
   return worker_->delivered();
 }
-double FrameStream::busy_ms() const { return worker_->busy_ms(); }
+double FrameStream::busy_ms() const {
+  return worker_->busy_ms();
+}
 
 const std::vector<std::string>& FrameStream::warnings() const {
   return worker_->warnings();

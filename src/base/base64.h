@@ -1,0 +1,14 @@
+// Base64 (RFC 4648, both alphabets, padding optional), as in data: URLs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace tru {
+
+// Nothing if `text` holds anything but the alphabet and final padding.
+std::optional<std::vector<std::uint8_t>> decode_base64(std::string_view text);
+
+}  // namespace tru
