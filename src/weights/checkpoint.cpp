@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "weights/json_fields.h"
 #include "weights/tensor_list.h"
 
 namespace tru::weights {
@@ -24,7 +25,7 @@ Status Checkpoint::index_names() {
     const auto [at, is_new] = stored_names_.try_emplace(published_name(stored), stored);
     if (!is_new) {
       return fail(ErrorCode::model_invalid, "{}: {} and {} are the same tensor", dir_.string(),
-                  at->second, stored);
+                  in_quotes(at->second), in_quotes(stored));
     }
   }
   return {};

@@ -82,7 +82,7 @@ Result<json::object> parse_json_object(std::string_view text, std::string_view f
   json::error_code ec;
   const std::size_t used = keys.write_some(false, text.data(), text.size(), ec);
   if (const std::string& key = keys.handler().duplicate; !key.empty()) {
-    return fail(ErrorCode::model_invalid, "{}: the key \"{}\" occurs twice", file, shortened(key));
+    return fail(ErrorCode::model_invalid, "{}: the key {} occurs twice", file, in_quotes(key));
   }
   if (ec) {
     return fail(ErrorCode::model_invalid, "{}: not valid JSON near byte {} ({})", file, used,
@@ -116,7 +116,13 @@ Result<std::string> read_text_file(const std::filesystem::path& path, std::uintm
 }
 
 std::string describe(const json::value& value) {
+  // As people write it: the JSON library writes 0.5 as 5E-1.
+  if (const double* number = value.if_double()) return fmt::to_string(*number);
   return shortened(json::serialize(value));
+}
+
+std::string in_quotes(std::string_view text) {
+  return shortened(json::serialize(json::string_view(text.data(), text.size())));
 }
 
 const json::value* JsonFields::find(std::string_view key) const {

@@ -20,8 +20,9 @@ Result<boost::json::object> parse_json_object(std::string_view text, std::string
 // The whole of a regular file of at most max_bytes.
 Result<std::string> read_text_file(const std::filesystem::path& path, std::uintmax_t max_bytes);
 
-// The value as JSON, shortened for a message.
+// For a message, on one line and not too long: a value as JSON, a text in quotes.
 std::string describe(const boost::json::value& value);
+std::string in_quotes(std::string_view text);
 
 // The fields of one object. The first error is kept in `status` and the getters go on with an
 // allowed value, so that a reader is a plain list of fields followed by one check of `status`.

@@ -1,7 +1,5 @@
 #include "weights/processor_config.h"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "weights/json_fields.h"

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <limits>
 #include <set>
+#include <tuple>
 
-#include "base/assert.h"
 #include "weights/json_fields.h"
 
 static_assert(std::endian::native == std::endian::little, "safetensors data are little-endian");
@@ -71,8 +70,7 @@ Result<TensorEntry> parse_entry(std::string_view name, const json::value& value,
                                 std::size_t data_start, std::size_t data_size,
                                 std::string_view file) {
   const auto bad = [&](std::string_view what) {
-    return fail(ErrorCode::model_invalid, "{}: tensor {}: {}", file,
-                describe(json::value(json::string_view(name.data(), name.size()))), what);
+    return fail(ErrorCode::model_invalid, "{}: tensor {}: {}", file, in_quotes(name), what);
   };
   const json::object* object = value.if_object();
   if (object == nullptr) return bad("its header entry is not an object");
@@ -121,7 +119,7 @@ Status check_layout(std::vector<TensorEntry>& entries, std::size_t data_start,
   for (const TensorEntry& entry : entries) {
     if (entry.offset != end) {
       return fail(ErrorCode::model_invalid, "{}: tensor {}: its data {} the tensor before", file,
-                  entry.name, entry.offset < end ? "overlap" : "leave a gap after");
+                  in_quotes(entry.name), entry.offset < end ? "overlap" : "leave a gap after");
     }
     end += entry.size;
   }
@@ -211,7 +209,7 @@ Status Safetensors::add_file(const std::filesystem::path& path) {
     const auto [at, is_new] = tensors_.try_emplace(entry.name);
     if (!is_new) {
       return fail(ErrorCode::model_invalid, "{}: tensor {} is also in {}", path.string(),
-                  entry.name, files_[at->second.file].path().filename().string());
+                  in_quotes(entry.name), files_[at->second.file].path().filename().string());
     }
     at->second = Location{std::move(entry), files_.size()};
   }
@@ -257,7 +255,7 @@ Result<Safetensors> Safetensors::open(const std::filesystem::path& dir) {
     if (at == model.tensors_.end() ||
         model.files_[at->second.file].path().filename().string() != shard.get_string().c_str()) {
       return fail(ErrorCode::model_invalid, "{}: tensor {} is not in {}", index_path.string(),
-                  describe(json::value(name)), describe(shard));
+                  in_quotes({name.data(), name.size()}), describe(shard));
     }
   }
   return model;
