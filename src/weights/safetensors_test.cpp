@@ -74,7 +74,8 @@ TEST(SafetensorsHeader, RefusesLyingHeaders) {
       {R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,6,12]}})", "data_offsets must be"},
       {R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[12,0]}})", "run backwards"},
       {R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", "truncated"},
-      {R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[9223372036854775807,9223372036854775807]}})",
+      {R"({"a":{"dtype":"F32","shape":[3],)"
+       R"("data_offsets":[9223372036854775807,9223372036854775807]}})",
        "truncated"},
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})", "not the size of F32 [2]"},
       {R"({"a":{"dtype":"F16","shape":[3],"data_offsets":[0,12]}})", "not the size of F16 [3]"},
