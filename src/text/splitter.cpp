@@ -14,7 +14,7 @@ namespace {
 // of 16 MiB of text; only a pattern made to explode meets it (after some 0.2 s).
 constexpr std::uint32_t kMaxSteps = 64'000'000;
 constexpr std::uint32_t kMaxHeapKib = 64 * 1024;
-constexpr std::size_t kMaxPatternBytes = 16 * 1024;
+constexpr std::size_t kMaxPatternBytes = 16384;
 
 struct Deleter {
   void operator()(pcre2_compile_context* c) const { pcre2_compile_context_free(c); }
