@@ -1,0 +1,99 @@
+#include <boost/json.hpp>
+
+#include "app/commands.h"
+#include "app/exit_code.h"
+#include "pipeline/answer_video.h"
+#include "pipeline/report_json.h"
+
+namespace tru::app {
+namespace {
+
+namespace json = boost::json;
+
+std::string join(const std::vector<std::string>& values) {
+  return values.empty() ? "none" : fmt::format("{}", fmt::join(values, ", "));
+}
+
+void print_table(const pipeline::VideoReport& report, const backend::Estimate& estimate,
+                 const backend::ModelInfo& model) {
+  const media::VideoInfo& info = report.info;
+  const media::VideoPlan& plan = report.plan;
+  const auto row = [](std::string_view name, const std::string& value) {
+    fmt::print("  {:<12}{}\n", name, value);
+  };
+  fmt::print("{}\n", info.source);
+  row("video",
+      fmt::format("{} in {}, {}x{}, {:.3f} frames/s{}{}", info.codec, info.container, info.width,
+                  info.height, info.sampling_fps, info.variable_frame_rate ? " (variable)" : "",
+                  info.interlaced ? ", interlaced" : ""));
+  row("duration", fmt::format("{:.3f} s, {} frames", info.duration_s, info.frames_total));
+  row("seen",
+      fmt::format("{} frames of {}x{}", plan.frames.size(), plan.size.width, plan.size.height));
+  std::string times;
+  for (const media::PlannedFrame& frame : plan.frames) {
+    times += fmt::format("{}{:.2f}", times.empty() ? "" : " ", frame.time_s);
+  }
+  row("at (s)", times);
+  row("tokens", fmt::format("{} visual, {} in all; the context holds {}", plan.video_tokens,
+                            estimate.prompt_tokens, model.max_context));
+  row("limits", join(plan.limits));
+  row("sound", info.has_audio ? "present, not used" : "none");
+  row("subtitles", info.has_text_subtitles ? "present, not used" : "none");
+  row("memory", fmt::format("{} MiB beside the mapped weights", estimate.memory_bytes >> 20));
+  row("first token", fmt::format("after about {:.1f} s on this machine", estimate.first_token_s));
+  for (const std::string& warning : report.warnings) row("note", warning);
+}
+
+json::object to_json(const std::vector<pipeline::VideoReport>& reports,
+                     const backend::Estimate& estimate, bool fits) {
+  return {{"video_report", pipeline::to_json(reports)},
+          {"estimate",
+           {{"prompt_tokens", estimate.prompt_tokens},
+            {"memory_bytes", estimate.memory_bytes},
+            {"first_token_s", estimate.first_token_s},
+            {"fits", fits}}}};
+}
+
+}  // namespace
+
+int plan(const PlanOptions& options) {
+  auto settings = read_settings();
+  if (!settings) return report(settings.error());
+  const auto video = video_request(options.video);
+  if (!video) return report(video.error());
+  const auto config = native_config(options.model, *settings);
+  if (!config) return report(config.error());
+  auto planner = backend::NativePlanner::load(*config);
+  if (!planner) return report(planner.error());
+
+  int code = kOk;
+  for (const std::string& path : options.videos) {
+    pipeline::Question question;
+    question.media = {{text::PartKind::video, path}};
+    question.messages = {{"user", {{text::PartKind::video, "", 0}}}};
+    question.video = *video;
+    question.generation = settings->generation;
+    const auto planned = pipeline::plan_question(question, settings->video, *planner);
+    if (!planned) {
+      code = report(planned.error());
+      continue;
+    }
+    const auto estimate =
+        planner->estimate(*planned->prompt, planned->shapes(), question.generation.max_tokens);
+    if (!estimate) return report(estimate.error());
+    const backend::ModelInfo model = planner->info();
+    const bool fits = estimate->prompt_tokens < model.max_context;
+    const auto reports = planned->reports();
+    if (options.json) {
+      fmt::print("{}\n", json::serialize(to_json(reports, *estimate, fits)));
+      continue;
+    }
+    print_table(reports.front(), *estimate, model);
+    if (!fits) {
+      fmt::print("  {:<12}does not fit the context: try --profile quick or --max-frames\n", "note");
+    }
+  }
+  return code;
+}
+
+}  // namespace tru::app

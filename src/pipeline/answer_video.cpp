@@ -1,0 +1,88 @@
+// The main path. Every stage is one call; DESIGN's order of stages is the order of this file:
+//
+//   open_media -> plan_frames -> build_prompt -> decode_frames -> generate -> Answer
+//
+// generate() pulls the frames through make_patches, encode_vision and the language model as they
+// are decoded (engine/prompt_feed.cpp), and detokenizes (backend/native_backend.cpp).
+#include "pipeline/answer_video.h"
+
+#include "base/stopwatch.h"
+#include "pipeline/first_token_clock.h"
+
+namespace tru::pipeline {
+
+std::vector<backend::MediaShape> PlannedQuestion::shapes() const {
+  std::vector<backend::MediaShape> shapes;
+  for (const MediaPlan& plan : plans) shapes.push_back(plan.shape());
+  return shapes;
+}
+
+std::vector<VideoReport> PlannedQuestion::reports() const {
+  std::vector<VideoReport> reports;
+  for (std::size_t i = 0; i < media.size(); ++i) {
+    if (media[i].video) reports.push_back(planned_report(media[i], plans[i]));
+  }
+  return reports;
+}
+
+Result<PlannedQuestion> plan_question(const Question& question, const VideoDefaults& defaults,
+                                      const backend::Planner& planner) {
+  const backend::ModelInfo model = planner.info();
+  PlannedQuestion planned;
+
+  // What are these files, and when is each of their frames shown?
+  TRU_TRY(planned.media, open_media(question.media));
+
+  // A profile's budget shrinks until prompt and answer fit the context; other limits are taken at
+  // their word.
+  std::optional<std::int64_t> visual_tokens;
+  if (const auto budget = budget_of(question.video.profile)) visual_tokens = budget->visual_tokens;
+  while (true) {
+    // Which frames, and how large?
+    TRU_TRY(planned.plans,
+            plan_frames(planned.media, question.video, defaults, model.vision, visual_tokens));
+    // The conversation in the model's own tokens, with places for the frames.
+    TRU_TRY(planned.prompt, planner.build_prompt(question.messages, planned.shapes()));
+
+    const std::int64_t needed = planned.prompt->num_tokens() + question.generation.max_tokens;
+    if (!visual_tokens || needed <= model.max_context || *visual_tokens < 64) return planned;
+    *visual_tokens /= 2;
+  }
+}
+
+// At least one token of answer must fit behind the prompt.
+static Status check_context(const backend::Prompt& prompt, const backend::ModelInfo& model) {
+  if (prompt.num_tokens() < model.max_context) return {};
+  return fail(ErrorCode::context_overflow,
+              "the prompt has {} tokens and the context holds {}; use fewer or smaller frames "
+              "(--profile quick, --max-frames, --max-pixels), or raise --max-context",
+              prompt.num_tokens(), model.max_context);
+}
+
+Result<Answer> answer_video(const Question& question, const VideoDefaults& defaults,
+                            backend::Backend& backend, backend::AnswerListener& listener,
+                            std::stop_token stop) {
+  const Stopwatch watch;
+  TRU_TRY(const PlannedQuestion planned, plan_question(question, defaults, backend));
+  TRU_CHECK(check_context(*planned.prompt, backend.info()));
+
+  // Frames come from here on their own thread, a few at a time.
+  const auto frames = decode_frames(planned.media, planned.plans);
+
+  // The model watches, and answers.
+  FirstTokenClock clock(listener, watch);
+  Answer answer;
+  TRU_TRY(answer.generation,
+          backend.generate(*planned.prompt, frames->sources(), question.generation, clock, stop));
+
+  answer.videos = frames->reports();
+  answer.timings = {frames->decode_ms(),
+                    answer.generation.timings.vision_ms,
+                    answer.generation.timings.prefill_ms,
+                    answer.generation.timings.generate_ms,
+                    clock.first_token_ms(),
+                    watch.elapsed_ms()};
+  return answer;
+}
+
+}  // namespace tru::pipeline

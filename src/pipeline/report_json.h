@@ -1,0 +1,19 @@
+// Answers and reports as the JSON of the command line and the API.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include "pipeline/question.h"
+
+namespace tru::pipeline {
+
+// One entry of `video_report`.
+boost::json::object to_json(const VideoReport& report);
+boost::json::array to_json(const std::vector<VideoReport>& reports);
+
+// One entry of `tokens`: id, text, bytes, logprob, top_logprobs.
+boost::json::object to_json(const backend::OutputToken& token);
+
+boost::json::object to_json(const backend::Usage& usage);
+
+}  // namespace tru::pipeline
