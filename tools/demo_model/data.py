@@ -6,6 +6,7 @@ import torch
 import prompt
 import scenes
 from questions import Asker
+from scenes import COLORS, SHAPES
 
 SIDES = (96, 128, 160)
 MOST_PIXELS = 160 * 128
@@ -93,11 +94,9 @@ def _cell_labels(scene, times, ids, grid):
                 motion = 0
             elif s.motion != "around" and moved > 1.5:
                 motion = CELL_MOTIONS.index(s.motion)
-            labels[i][won] = (
-                scenes.COLORS.index(s.color) + 1,
-                scenes.SHAPES.index(s.shape) + 1,
-                motion,
-            )
+            color, shape = COLORS.index(s.color) + 1, SHAPES.index(s.shape) + 1
+            labels[i][won] = color, shape, motion
+            labels[i][won & (area[i] < 0.4 * area[i].max())] = color, -100, motion  # a mere corner
             if s.visible(t0) and s.visible(t1):
                 W, H = scene.width, scene.height
                 box = s.box(t0)

@@ -26,7 +26,7 @@ from prompt import Prompter
 
 VISION_CPU_S = 330.0  # vision-only training at the start, seconds of CPU per process
 STEP_COST = 6.0  # GFLOP of a forward pass, per process and step
-MUON_LR, ADAM_LR, AUX_WEIGHT = 5e-3, 2e-3, 0.5
+MUON_LR, ADAM_LR, AUX_WEIGHT = 8e-3, 2e-3, 0.5
 CLASSES = (7, 5, len(data.CELL_MOTIONS))  # colour, shape, motion of a cell
 EXCHANGE_STEPS = 5
 DECAY_FROM = 0.55  # share of the budget with a constant learning rate
