@@ -102,10 +102,10 @@ Result<std::vector<float>> Engine::forward(Sequence& sequence, const PrefillBatc
 // Hands the token to the listener; says whether and why it was the last one.
 std::optional<FinishReason> Engine::publish(Sequence& sequence, const GeneratedToken& token) {
   const auto& stops = sequence.request.stop_token_ids;
-  if (std::find(stops.begin(), stops.end(), token.id) != stops.end()) return FinishReason::stop;
   sequence.last_token = token.id;
   ++sequence.completion.num_completion_tokens;
   if (!sequence.request.listener->on_token(token)) return FinishReason::stop;
+  if (std::find(stops.begin(), stops.end(), token.id) != stops.end()) return FinishReason::stop;
   if (sequence.loop_guard.add(token.id)) return FinishReason::repetition;
   const bool full = sequence.num_computed_tokens >= config_.max_context;
   if (full || sequence.completion.num_completion_tokens >= sequence.request.max_tokens) {

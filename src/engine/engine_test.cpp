@@ -176,7 +176,7 @@ TEST_F(EngineTest, StopsAtAStopTokenOrWhenTheListenerHasEnough) {
   with_eos.stop_token_ids = {826};  // the sixth token of the golden
   engine_->submit(std::move(with_eos));
   run();
-  EXPECT_EQ(recorder.tokens.size(), 5u);
+  EXPECT_EQ(recorder.tokens.size(), 6u);
   EXPECT_EQ((*recorder.completion)->finish_reason, FinishReason::stop);
 
   Recorder satisfied;

@@ -64,7 +64,8 @@ class SequenceListener {
   virtual ~SequenceListener() = default;
   virtual void on_vision(std::int64_t spans_encoded) = 0;
   virtual void on_prefill(std::int64_t tokens_computed) = 0;
-  // False: no more tokens are wanted (a stop string was seen).
+  // Every token, the one that ends the model's turn included, as the reference counts them. False:
+  // no more are wanted (a stop string was seen).
   virtual bool on_token(const GeneratedToken& token) = 0;
   virtual void on_finish(Result<Completion> completion) = 0;
 };
