@@ -1,10 +1,264 @@
+#include <algorithm>
+#include <boost/json.hpp>
+#include <random>
+
 #include "app/commands.h"
 #include "app/exit_code.h"
+#include "app/progress.h"
+#include "base/stopwatch.h"
+#include "media/resize.h"
+#include "model/qwen3vl/cost.h"
+#include "pipeline/answer_video.h"
+#include "tensor/roofline.h"
 
 namespace tru::app {
+namespace {
 
-int bench(const BenchOptions&, std::stop_token) {
-  return report({ErrorCode::internal, "tru bench is not there yet"});
+namespace json = boost::json;
+namespace qwen3vl = model::qwen3vl;
+
+struct Peaks {
+  double gemm_f32_gflops = 0;
+  double gemm_int8_gops = 0;
+  double read_gb_per_s = 0;
+};
+
+struct StageSpeed {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  std::optional<double> share_of_peak;  // of the product rate, or of the read rate for generate
+};
+
+constexpr int kRuns = 3;  // the median is kept
+
+template <typename Run>
+Result<double> median_ms(const Run& run) {
+  std::vector<double> times;
+  for (int i = 0; i < kRuns; ++i) {
+    const Stopwatch watch;
+    TRU_CHECK(run());
+    times.push_back(watch.elapsed_ms());
+  }
+  std::sort(times.begin(), times.end());
+  return times[kRuns / 2];
+}
+
+Result<Peaks> measure_peaks(tensor::Device& device) {
+  Peaks peaks;
+  TRU_TRY(peaks.gemm_f32_gflops, tensor::measure_gemm_gflops(device, GGML_TYPE_F32));
+  TRU_TRY(peaks.gemm_int8_gops, tensor::measure_gemm_gflops(device, GGML_TYPE_Q8_0));
+  peaks.read_gb_per_s = tensor::measure_read_gb_per_s(device.threads());
+  return peaks;
+}
+
+// What is measured, with everything it is measured on.
+struct Bench {
+  backend::NativeBackend& backend;
+  const pipeline::Question& question;
+  const pipeline::VideoDefaults& defaults;
+  const pipeline::PlannedQuestion& planned;
+  Peaks peaks;
+  double peak_gops;  // of the weights' number format
+  std::stop_token stop;
+};
+
+Result<StageSpeed> bench_decode(const Bench& bench) {
+  TRU_TRY(const double ms, median_ms([&]() -> Status {
+            const auto frames =
+                media::decode_frames(*bench.planned.media[0].video, *bench.planned.plans[0].video);
+            while (true) {
+              TRU_TRY(const auto pair, frames->next(bench.stop));
+              if (!pair) return {};
+            }
+          }));
+  const auto frames = static_cast<double>(bench.planned.plans[0].video->frames.size());
+  return StageSpeed{"decode", frames / ms * 1000, "frames/s", std::nullopt};
+}
+
+Result<StageSpeed> bench_resize(const Bench& bench) {
+  const media::VideoInfo& info = bench.planned.media[0].video->info();
+  const RgbFrame source{info.width, info.height,
+                        std::vector<std::uint8_t>(3 * static_cast<std::size_t>(info.width) *
+                                                  static_cast<std::size_t>(info.height))};
+  // Half as large on each side: a copy would be no work.
+  const media::FrameSize half{std::max(1, info.width / 2), std::max(1, info.height / 2)};
+  TRU_TRY(const double ms, median_ms([&]() -> Status {
+            RgbFrame frame = source;
+            media::resize_bicubic(std::move(frame), half);
+            return {};
+          }));
+  const double megapixels = 1e-6 * info.width * info.height;
+  return StageSpeed{"resize", megapixels / ms * 1000, "megapixels/s", std::nullopt};
+}
+
+Result<StageSpeed> bench_vision(const Bench& bench) {
+  qwen3vl::Model& model = bench.backend.model();
+  const auto thw = bench.planned.plans[0].video->grid_thw;
+  // As many frames at once as a prefill step takes.
+  const std::int64_t area =
+      model.patch_shape().spatial_merge_size * model.patch_shape().spatial_merge_size;
+  const std::int64_t frame_tokens = thw[1] * thw[2] / area;
+  const std::int64_t t = std::clamp<std::int64_t>(512 / frame_tokens + 1, 1, thw[0]);
+  const qwen3vl::GridTHW grid{t, thw[1], thw[2]};
+  const std::vector<float> patches(
+      static_cast<std::size_t>(grid.patches() * model.patch_shape().row_size()), 0.25f);
+  TRU_TRY(const double ms, median_ms([&]() -> Status {
+            TRU_CHECK(model.vision().encode(grid, patches, bench.stop));
+            return {};
+          }));
+  const double flop = qwen3vl::vision_flop(model.config().vision, grid);
+  const double tokens = static_cast<double>(grid.patches() / area);
+  return StageSpeed{"vision", tokens / ms * 1000, "tokens/s", flop / ms * 1e-6 / bench.peak_gops};
+}
+
+// A batch of random ordinary tokens behind `past` others.
+struct RandomBatch {
+  std::vector<std::int32_t> ids;
+  qwen3vl::Positions positions;
+  qwen3vl::Batch batch;
+
+  RandomBatch(int vocab_size, std::int64_t past, std::int64_t count) {
+    std::mt19937 random(static_cast<unsigned>(past));
+    std::uniform_int_distribution<std::int32_t> any(0, vocab_size - 1);
+    for (std::int64_t i = 0; i < count; ++i) {
+      ids.push_back(any(random));
+      for (auto& axis : positions.axes) axis.push_back(static_cast<std::int32_t>(past + i));
+    }
+    batch = {ids, &positions, {}, past, true};
+  }
+};
+
+Result<std::vector<StageSpeed>> bench_language(const Bench& bench, std::int64_t prompt_tokens,
+                                               std::int64_t generated_tokens) {
+  constexpr std::int64_t kBatch = 512;
+  qwen3vl::Model& model = bench.backend.model();
+  const weights::TextConfig& config = model.config().text;
+  TRU_TRY(model::KvCache cache,
+          model::KvCache::create(model.kv_shape(), std::max(prompt_tokens, generated_tokens),
+                                 bench.backend.planner().device()));
+  const auto forward = [&](std::int64_t past, std::int64_t count) -> Status {
+    const RandomBatch random(config.vocab_size, past, count);
+    TRU_CHECK(model.language().forward(random.batch, cache, bench.stop));
+    return {};
+  };
+  TRU_TRY(const double prefill_ms, median_ms([&]() -> Status {
+            for (std::int64_t past = 0; past < prompt_tokens; past += kBatch) {
+              TRU_CHECK(forward(past, std::min(kBatch, prompt_tokens - past)));
+            }
+            return {};
+          }));
+  TRU_TRY(const double generate_ms, median_ms([&]() -> Status {
+            for (std::int64_t past = 0; past < generated_tokens; ++past) {
+              TRU_CHECK(forward(past, 1));
+            }
+            return {};
+          }));
+  const double prefill_gops = qwen3vl::prefill_flop(config, prompt_tokens) / prefill_ms * 1e-6;
+  const double tokens_per_s = static_cast<double>(generated_tokens) / generate_ms * 1000;
+  const double read_gb_per_s =
+      tokens_per_s * 1e-9 *
+      qwen3vl::bytes_per_generated_token(config, bench.backend.planner().weight_format());
+  return std::vector<StageSpeed>{
+      {"prefill", static_cast<double>(prompt_tokens) / prefill_ms * 1000, "tokens/s",
+       prefill_gops / bench.peak_gops},
+      {"generate", tokens_per_s, "tokens/s", read_gb_per_s / bench.peaks.read_gb_per_s}};
+}
+
+Result<StageSpeed> bench_first_token(const Bench& bench) {
+  Progress silent(false, false);
+  TRU_TRY(const pipeline::Answer answer, pipeline::answer_video(bench.question, bench.defaults,
+                                                                bench.backend, silent, bench.stop));
+  return StageSpeed{"first_token", answer.timings.first_token_ms / 1000, "s", std::nullopt};
+}
+
+Result<std::vector<StageSpeed>> run_stages(const Bench& bench, const BenchOptions& options) {
+  std::vector<StageSpeed> stages;
+  TRU_TRY(StageSpeed decode, bench_decode(bench));
+  stages.push_back(decode);
+  TRU_TRY(StageSpeed resize, bench_resize(bench));
+  stages.push_back(resize);
+  TRU_TRY(StageSpeed vision, bench_vision(bench));
+  stages.push_back(vision);
+  TRU_TRY(auto language, bench_language(bench, options.prompt_tokens, options.generated_tokens));
+  stages.insert(stages.end(), language.begin(), language.end());
+  TRU_TRY(StageSpeed first, bench_first_token(bench));
+  stages.push_back(first);
+  return stages;
+}
+
+void print_json(const tensor::Device& device, const Peaks& peaks,
+                const std::vector<StageSpeed>& stages) {
+  json::array list;
+  for (const StageSpeed& stage : stages) {
+    list.push_back(json::object{{"name", stage.name},
+                                {"value", stage.value},
+                                {"unit", stage.unit},
+                                {"share_of_peak", json::value_from(stage.share_of_peak)}});
+  }
+  const tensor::DeviceInfo info = device.info();
+  const json::object object = {{"machine",
+                                {{"device", info.name},
+                                 {"description", info.description},
+                                 {"features", device.features()},
+                                 {"threads", device.threads()},
+                                 {"memory_bytes", info.memory_total_bytes}}},
+                               {"peaks",
+                                {{"gemm_f32_gflops", peaks.gemm_f32_gflops},
+                                 {"gemm_int8_gops", peaks.gemm_int8_gops},
+                                 {"read_gb_per_s", peaks.read_gb_per_s}}},
+                               {"stages", std::move(list)}};
+  fmt::print("{}\n", json::serialize(object));
+}
+
+void print_table(const tensor::Device& device, const Peaks& peaks,
+                 const std::vector<StageSpeed>& stages) {
+  fmt::print("{}, {} threads\n{}\n\n", device.info().description, device.threads(),
+             device.features());
+  fmt::print(
+      "peaks: f32 products {:.0f} GFLOP/s, int8 products {:.0f} GOP/s, reading {:.1f} GB/s\n\n",
+      peaks.gemm_f32_gflops, peaks.gemm_int8_gops, peaks.read_gb_per_s);
+  fmt::print("{:<12}{:>12} {:<14}{}\n", "stage", "speed", "", "share of peak");
+  for (const StageSpeed& stage : stages) {
+    fmt::print("{:<12}{:>12.1f} {:<14}{}\n", stage.name, stage.value, stage.unit,
+               stage.share_of_peak ? fmt::format("{:.0f} %", *stage.share_of_peak * 100) : "");
+  }
+}
+
+Status run(const BenchOptions& options, std::stop_token stop) {
+  TRU_TRY(Settings settings, read_settings());
+  TRU_TRY(const pipeline::VideoRequest video, video_request(options.video));
+  TRU_TRY(const backend::NativeConfig config, native_config(options.model, settings));
+  const Stopwatch load_watch;
+  TRU_TRY(const auto backend, backend::NativeBackend::load(config));
+  const StageSpeed load{"load", load_watch.elapsed_ms(), "ms", std::nullopt};
+
+  pipeline::Question question;
+  question.media = {{text::PartKind::video, options.clip}};
+  question.messages = {
+      {"user",
+       {{text::PartKind::video, "", 0}, {text::PartKind::text, "Describe this video.", 0}}}};
+  question.video = video;
+  question.generation = settings.generation;
+  question.generation.max_tokens = 1;
+  TRU_TRY(const auto planned, pipeline::plan_question(question, settings.video, *backend));
+  tensor::Device& device = backend->planner().device();
+  TRU_TRY(const Peaks peaks, measure_peaks(device));
+  const bool quantised = config.weights == "int8" || config.weights == "int4";
+  const Bench bench{*backend, question, settings.video,
+                    planned,  peaks,    quantised ? peaks.gemm_int8_gops : peaks.gemm_f32_gflops,
+                    stop};
+  TRU_TRY(auto stages, run_stages(bench, options));
+  stages.insert(stages.begin(), load);
+  options.json ? print_json(device, peaks, stages) : print_table(device, peaks, stages);
+  return {};
+}
+
+}  // namespace
+
+int bench(const BenchOptions& options, std::stop_token stop) {
+  const Status status = run(options, stop);
+  return status ? kOk : report(status.error());
 }
 
 }  // namespace tru::app

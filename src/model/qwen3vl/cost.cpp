@@ -49,6 +49,12 @@ double prefill_flop(const weights::TextConfig& c, std::int64_t tokens) {
   return flop;
 }
 
+double bytes_per_generated_token(const weights::TextConfig& c, weights::WeightFormat format) {
+  double weights = static_cast<double>(c.hidden_size) * c.vocab_size;
+  for (int i = 0; i < c.num_hidden_layers; ++i) weights += active_weights(c, i);
+  return weights * weights::bytes_per_weight(format);
+}
+
 std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patches,
                           std::int64_t tokens) {
   constexpr std::int64_t kPrefillTokens = 512;

@@ -16,6 +16,9 @@ KvShape kv_shape(const weights::TextConfig& config, weights::WeightFormat format
 double vision_flop(const weights::VisionConfig& config, const GridTHW& grid);
 double prefill_flop(const weights::TextConfig& config, std::int64_t tokens);
 
+// Of weights that one token's forward pass reads.
+double bytes_per_generated_token(const weights::TextConfig& config, weights::WeightFormat format);
+
 // Intermediate results at their widest, for frames of `patches` patches and a prompt of `tokens`.
 std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patches,
                           std::int64_t tokens);
