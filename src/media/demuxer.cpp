@@ -12,7 +12,6 @@ namespace {
 
 // A read longer than this goes past libavformat's buffer: it is a packet's payload.
 constexpr int kIoBufferBytes = 4096;
-constexpr int kPayloadHeadBytes = 64;
 constexpr int kMaxStreams = 128;  // counting subtitles and attached fonts
 
 constexpr std::array kCodecs = {
@@ -65,7 +64,7 @@ class FileReader {
     if (payload_ == Demuxer::Payload::all || count <= kIoBufferBytes) {
       done = file_->read(position_, to, done);
     } else if (payload_ == Demuxer::Payload::head) {
-      if (file_->read(position_, to, std::min<std::int64_t>(done, kPayloadHeadBytes)) <= 0)
+      if (file_->read(position_, to, std::min<std::int64_t>(done, Demuxer::kHeadBytes)) <= 0)
         return AVERROR(EIO);
     }
     if (done < 0) return AVERROR(EIO);

@@ -29,11 +29,9 @@ class FileReader;
 
 class Demuxer {
  public:
-  enum class Payload {
-    all,
-    head,  // the first bytes of a large packet are read, the rest of it is undefined
-    none,  // nothing of a large packet is read: it is undefined
-  };
+  // How much is read of the data of large packets; the rest of it is undefined.
+  enum class Payload { all, head, none };
+  static constexpr int kHeadBytes = 4096;
 
   // format is what probe_container found. A stop request ends reading.
   // media_unreadable when the headers are damaged.

@@ -169,7 +169,7 @@ bool FrameDecoder::go_to_packet(int packet) {
 bool FrameDecoder::seek_packet(int packet) {
   const std::vector<IndexedPacket>& packets = video_.index().packets();
   if (!demuxer_.seek(packets[packet].stored_time) || !demuxer_.read(*packet_)) return false;
-  const std::int64_t found = stored_time(*packet_, *video_.source());
+  const std::int64_t found = stored_time(*packet_);
   for (int number = packet; number >= 0; --number) {
     if (packets[number].stored_time != found) continue;
     position_ = number + 1;
@@ -196,7 +196,7 @@ bool FrameDecoder::read_packet() {
   do {
     if (position_ >= static_cast<int>(wanted_packets_.size()) || !demuxer_.read(*packet_))
       return false;
-  } while (stored_time(*packet_, *video_.source()) == AV_NOPTS_VALUE);
+  } while (stored_time(*packet_) == AV_NOPTS_VALUE);
   ++position_;
   return true;
 }

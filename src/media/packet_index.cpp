@@ -14,14 +14,6 @@ bool is_intra_only(AVCodecID codec) {
   return descriptor != nullptr && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY);
 }
 
-// How much of the packets must be read to list them: containers with all times in their tables
-// are listed without touching the pictures.
-Demuxer::Payload needed_payload(const VideoSource& source, bool reorders) {
-  if (reorders) return Demuxer::Payload::all;
-  if (source.parameters->codec_id == AV_CODEC_ID_VP8) return Demuxer::Payload::head;
-  return Demuxer::Payload::none;
-}
-
 // Finds the order of presentation where a container stores none, from the packets themselves.
 class PresentationOrder {
  public:
@@ -40,9 +32,13 @@ class PresentationOrder {
     std::uint8_t* out = nullptr;
     int out_bytes = 0;
     if (parser_ != nullptr) {
-      av_parser_parse2(parser_.get(), codec_.get(), &out, &out_bytes, data.data, data.size,
-                       AV_NOPTS_VALUE, data.dts, data.pos);
+      av_parser_parse2(parser_.get(), codec_.get(), &out, &out_bytes, data.data,
+                       std::min(data.size, Demuxer::kHeadBytes), AV_NOPTS_VALUE, data.dts,
+                       data.pos);
       if (parser_->key_frame == 0) packet.keyframe = false;
+      const bool refers =
+          parser_->pict_type == AV_PICTURE_TYPE_P || parser_->pict_type == AV_PICTURE_TYPE_B;
+      if (!counts_pictures_ && refers) packet.keyframe = false;
     }
     if (parser_ == nullptr) {
       keys_.push_back({group_, number, number});
@@ -92,29 +88,33 @@ bool is_hidden(AVCodecID codec, const AVPacket& packet) {
   return codec == AV_CODEC_ID_VP8 && packet.size > 0 && !(packet.data[0] & kShowFrame);
 }
 
-Result<PacketList> list_packets(const VideoSource& source, const MediaLimits& limits) {
-  const bool reorders = !source.stores_pts && !is_intra_only(source.parameters->codec_id);
+namespace {
+
+// One pass over the packets; order is null or takes part in it.
+Result<PacketList> read_packets(const VideoSource& source, const MediaLimits& limits,
+                                PresentationOrder* order) {
   TRU_TRY(Demuxer demuxer, Demuxer::open(source.file, source.format));
   if (static_cast<int>(demuxer.context().nb_streams) <= source.stream_index)
     return fail(ErrorCode::media_unreadable, "{} is damaged: its video track cannot be read again",
                 source.file->name());
-  demuxer.select_stream(source.stream_index, needed_payload(source, reorders));
-
-  PacketList list;
-  PresentationOrder order(*source.parameters);
+  const AVCodecID codec = source.parameters->codec_id;
+  const bool looks_inside = order != nullptr || codec == AV_CODEC_ID_VP8;
+  demuxer.select_stream(source.stream_index,
+                        looks_inside ? Demuxer::Payload::head : Demuxer::Payload::none);
   const AvPtr<AVPacket> packet(av_packet_alloc());
   TRU_ASSERT(packet != nullptr);
+  PacketList list;
   const double tick_s = av_q2d(source.time_base);
   std::int64_t last_pts = INT64_MIN;
   while (demuxer.read(*packet)) {
-    const std::int64_t stored = stored_time(*packet, source);
+    const std::int64_t stored = stored_time(*packet);
     if (stored == AV_NOPTS_VALUE) continue;
-    IndexedPacket entry{.stored_time = stored,
-                        .pts = stored,
-                        .keyframe = (packet->flags & AV_PKT_FLAG_KEY) != 0,
-                        .shown = !(packet->flags & AV_PKT_FLAG_DISCARD) &&
-                                 !is_hidden(source.parameters->codec_id, *packet)};
-    if (reorders) order.add(*packet, entry);
+    IndexedPacket entry{
+        .stored_time = stored,
+        .pts = stored,
+        .keyframe = (packet->flags & AV_PKT_FLAG_KEY) != 0,
+        .shown = !(packet->flags & AV_PKT_FLAG_DISCARD) && !is_hidden(codec, *packet)};
+    if (order != nullptr) order->add(*packet, entry);
     list.packets.push_back(entry);
     if (entry.shown && stored >= last_pts) {
       last_pts = stored;
@@ -126,7 +126,34 @@ Result<PacketList> list_packets(const VideoSource& source, const MediaLimits& li
                   "{} is too long: at most {:.0f} hours and {} frames are allowed; cut it",
                   source.file->name(), limits.max_duration_s / 3600, limits.max_packets);
   }
-  if (reorders) order.assign_pts(list.packets);
+  return list;
+}
+
+// Whether pictures are shown in another order than they are stored in, and the container keeps
+// that to itself: avi, and files written without regard to it.
+bool hides_order(const VideoSource& source, const std::vector<IndexedPacket>& packets) {
+  if (is_intra_only(source.parameters->codec_id)) return false;
+  if (std::string_view(source.format->name) == "avi") return true;
+  return source.parameters->video_delay > 0 &&
+         std::is_sorted(packets.begin(), packets.end(),
+                        [](const IndexedPacket& a, const IndexedPacket& b) {
+                          return a.stored_time < b.stored_time;
+                        });
+}
+
+}  // namespace
+
+Result<PacketList> list_packets(const VideoSource& source, const MediaLimits& limits) {
+  TRU_TRY(PacketList list, read_packets(source, limits, nullptr));
+  if (hides_order(source, list.packets)) {
+    PresentationOrder order(*source.parameters);
+    TRU_TRY(list, read_packets(source, limits, &order));
+    order.assign_pts(list.packets);
+  }
+  std::vector<IndexedPacket>& packets = list.packets;
+  const bool has_keyframe = std::any_of(packets.begin(), packets.end(),
+                                        [](const IndexedPacket& p) { return p.keyframe; });
+  if (!has_keyframe && !packets.empty()) packets.front().keyframe = true;
   return list;
 }
 

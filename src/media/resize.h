@@ -1,5 +1,5 @@
-// Antialiased bicubic resize of 8-bit RGB, bit for bit that of PIL and of torchvision on uint8:
-// rounded to 8 bits after each of its two passes.
+// Antialiased bicubic resize of 8-bit RGB, bit for bit that of torchvision on uint8: PIL's filter
+// with 16-bit weights, rounded to 8 bits after each of its two passes.
 #pragma once
 
 #include "base/frame.h"

@@ -37,9 +37,10 @@ std::vector<int> spread_times(std::span<const double> times_s, int count) {
   std::vector<int> indices = spread_indices(total, count);
   if (total < 3) return indices;
   const double interval_s = (times_s.back() - times_s.front()) / (total - 1);
+  // Containers round times to their ticks, of up to 1/600 s: so much later still counts as shown.
+  const double tolerance_s = std::min(0.002, interval_s / 2);
   for (int& index : indices) {
-    // Containers round times to their ticks: half an interval tells a rounded time from a gap.
-    const double time_s = times_s.front() + (index + 0.5) * interval_s;
+    const double time_s = times_s.front() + index * interval_s + tolerance_s;
     const auto after = std::upper_bound(times_s.begin(), times_s.end(), time_s);
     index = std::max(static_cast<int>(after - times_s.begin()) - 1, 0);
   }

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
 
@@ -31,10 +32,10 @@ inline boost::json::value read_json(const std::string& name) {
   return boost::json::parse(text.str());
 }
 
-inline std::string sha256(const RgbFrame& frame) {
+inline std::string sha256(std::span<const std::uint8_t> bytes) {
   AVSHA* state = av_sha_alloc();
   av_sha_init(state, 256);
-  av_sha_update(state, frame.pixels.data(), frame.pixels.size());
+  av_sha_update(state, bytes.data(), bytes.size());
   std::uint8_t digest[32];
   av_sha_final(state, digest);
   av_free(state);
@@ -44,6 +45,10 @@ inline std::string sha256(const RgbFrame& frame) {
     text += "0123456789abcdef"[byte & 15];
   }
   return text;
+}
+
+inline std::string sha256(const RgbFrame& frame) {
+  return sha256(frame.pixels);
 }
 
 }  // namespace tru::media

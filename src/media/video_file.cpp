@@ -12,6 +12,7 @@ extern "C" {
 #include <string_view>
 
 #include "base/assert.h"
+#include "media/cut_off.h"
 #include "media/demuxer.h"
 #include "media/packet_index.h"
 #include "media/video_source.h"
@@ -150,6 +151,8 @@ VideoInfo describe(const VideoSource& source, const AVStream& stream, const Trac
   info.interlaced = source.interlaced;
   info.has_audio = tracks.audio;
   info.has_text_subtitles = tracks.text_subtitles;
+  if (is_cut_off(*source.file, info.container))
+    info.warnings.emplace_back("the file is cut off: only the part that is there is used");
   if (info.interlaced) info.warnings.emplace_back("the video is interlaced: it is deinterlaced");
   return info;
 }
@@ -212,7 +215,6 @@ Result<VideoFile> VideoFile::open(const std::filesystem::path& path, const Media
   source->time_base = stream.time_base;
   source->orientation = stored_orientation(stream);
   source->interlaced = is_interlaced(stream.codecpar->field_order);
-  source->stores_pts = std::string_view(source->format->name) != "avi";
 
   TRU_TRY(PacketList list, list_packets(*source, limits));
   const double tick_s = av_q2d(source->time_base);

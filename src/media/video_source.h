@@ -17,12 +17,11 @@ struct VideoSource {
   AVRational time_base{};
   Orientation orientation;
   bool interlaced = false;
-  bool stores_pts = true;  // false: the container stores decoding times only (avi)
 };
 
 // What the packet is called in IndexedPacket::stored_time; AV_NOPTS_VALUE if it has no time.
-inline std::int64_t stored_time(const AVPacket& packet, const VideoSource& source) {
-  return source.stores_pts ? packet.pts : packet.dts;
+inline std::int64_t stored_time(const AVPacket& packet) {
+  return packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
 }
 
 }  // namespace tru::media
