@@ -22,13 +22,19 @@ function(tru_folder name)
     target_link_libraries(tru_${name} PUBLIC ${ARG_USES} PRIVATE tru_warnings)
   endif()
   if(TRU_TESTS AND tests)
-    add_executable(test_${name} ${tests})
-    target_link_libraries(test_${name} PRIVATE tru_${name} tru_warnings GTest::gmock_main)
-    target_compile_definitions(test_${name} PRIVATE
-      TRU_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-    add_test(NAME ${name} COMMAND test_${name})
-    set_tests_properties(${name} PROPERTIES LABELS ${name} TIMEOUT 900)
+    tru_tests(${name} tru_${name} ${tests})
   endif()
+endfunction()
+
+# tru_tests(NAME LIBRARY SOURCES...): the program test_NAME, registered with ctest as NAME and under
+# that label.
+function(tru_tests name library)
+  add_executable(test_${name} ${ARGN})
+  target_link_libraries(test_${name} PRIVATE ${library} tru_warnings GTest::gmock_main)
+  target_compile_definitions(test_${name} PRIVATE
+    TRU_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+  add_test(NAME ${name} COMMAND test_${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${name} TIMEOUT 900)
 endfunction()
 
 # tru_program(NAME FOLDER USES ...): src/FOLDER as a library, plus its main.cpp as bin/NAME.

@@ -122,6 +122,11 @@ ggml_tensor* Loader::matrix(const std::string& name, const std::vector<std::int6
   return request(name, shape, {columns, shape[0]}, matrix_type(name, columns), false);
 }
 
+ggml_tensor* Loader::exact_matrix(const std::string& name, std::int64_t rows,
+                                  std::int64_t columns) {
+  return request(name, {rows, columns}, {columns, rows}, GGML_TYPE_F32, false);
+}
+
 ggml_tensor* Loader::transposed_experts(const std::string& name, std::int64_t experts,
                                         std::int64_t rows, std::int64_t columns) {
   return request(name, {experts, columns, rows}, {columns, rows, experts},
@@ -157,7 +162,7 @@ ggml_tensor* Loader::request(const std::string& name, const std::vector<std::int
 // Uses the file's own memory for the tensor, where the device can and nothing has to change.
 bool Loader::map(const Request& request, LoadedWeights& weights) {
   const TensorView& source = request.source;
-  const bool as_it_is = !request.transposed && source.is_aligned() &&
+  const bool as_it_is = getenv("TRU_NOMAP") == nullptr && !request.transposed && source.is_aligned() &&
                         type_on_disk(source.dtype) == request.target->type;
   if (!as_it_is) return false;
   auto found = wrapped_files_.find(source.file);

@@ -44,6 +44,9 @@ class Loader {
   // columns, which may be spread over several dimensions. In ggml's terms ne = {columns, rows}.
   ggml_tensor* matrix(const std::string& name, const std::vector<std::int64_t>& shape);
 
+  // The same, always f32: for the few small matrices where rounding decides more than a little.
+  ggml_tensor* exact_matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
+
   // Expert matrices that lie input-major in the file, [experts, columns, rows]; each is transposed
   // to [rows, columns]. ne = {columns, rows, experts}.
   ggml_tensor* transposed_experts(const std::string& name, std::int64_t experts, std::int64_t rows,

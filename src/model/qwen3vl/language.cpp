@@ -105,7 +105,8 @@ LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int inde
   layer.is_sparse = c.is_sparse(index);
   const std::string mlp = name + "mlp.";
   if (layer.is_sparse) {
-    layer.sparse = {Linear::load(loader, mlp + "gate", c.num_experts, c.hidden_size, false),
+    // The router stays exact: a rounded score sends a token to another expert.
+    layer.sparse = {{loader.exact_matrix(mlp + "gate.weight", c.num_experts, c.hidden_size)},
                     loader.transposed_experts(mlp + "experts.gate_up_proj", c.num_experts,
                                               2 * c.moe_intermediate_size, c.hidden_size),
                     loader.transposed_experts(mlp + "experts.down_proj", c.num_experts,
