@@ -162,7 +162,7 @@ ggml_tensor* Loader::request(const std::string& name, const std::vector<std::int
 // Uses the file's own memory for the tensor, where the device can and nothing has to change.
 bool Loader::map(const Request& request, LoadedWeights& weights) {
   const TensorView& source = request.source;
-  const bool as_it_is = getenv("TRU_NOMAP") == nullptr && !request.transposed && source.is_aligned() &&
+  const bool as_it_is = !request.transposed && source.is_aligned() &&
                         type_on_disk(source.dtype) == request.target->type;
   if (!as_it_is) return false;
   auto found = wrapped_files_.find(source.file);
