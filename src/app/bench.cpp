@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
+#include <functional>
 #include <random>
 
 #include "app/commands.h"
@@ -129,40 +130,48 @@ struct RandomBatch {
   }
 };
 
-Result<std::vector<StageSpeed>> bench_language(const Bench& bench, std::int64_t prompt_tokens,
-                                               std::int64_t generated_tokens) {
+// A cache with room for `tokens`, and a way to run random tokens through the model.
+struct LanguageRun {
+  const Bench& bench;
+  model::KvCache cache;
+
+  static Result<LanguageRun> create(const Bench& bench, std::int64_t tokens) {
+    TRU_TRY(model::KvCache cache, model::KvCache::create(bench.backend.model().kv_shape(), tokens,
+                                                         bench.backend.planner().device()));
+    return LanguageRun{bench, std::move(cache)};
+  }
+
+  // `tokens` tokens into an empty cache, `batch` at a time. The time is the median's.
+  Result<double> run(std::int64_t tokens, std::int64_t batch) {
+    qwen3vl::Model& model = bench.backend.model();
+    return median_ms([&]() -> Status {
+      for (std::int64_t past = 0; past < tokens; past += batch) {
+        const RandomBatch random(model.config().text.vocab_size, past,
+                                 std::min(batch, tokens - past));
+        TRU_CHECK(model.language().forward(random.batch, cache, bench.stop));
+      }
+      return {};
+    });
+  }
+};
+
+Result<StageSpeed> bench_prefill(const Bench& bench, std::int64_t tokens) {
   constexpr std::int64_t kBatch = 512;
-  qwen3vl::Model& model = bench.backend.model();
-  const weights::TextConfig& config = model.config().text;
-  TRU_TRY(model::KvCache cache,
-          model::KvCache::create(model.kv_shape(), std::max(prompt_tokens, generated_tokens),
-                                 bench.backend.planner().device()));
-  const auto forward = [&](std::int64_t past, std::int64_t count) -> Status {
-    const RandomBatch random(config.vocab_size, past, count);
-    TRU_CHECK(model.language().forward(random.batch, cache, bench.stop));
-    return {};
-  };
-  TRU_TRY(const double prefill_ms, median_ms([&]() -> Status {
-            for (std::int64_t past = 0; past < prompt_tokens; past += kBatch) {
-              TRU_CHECK(forward(past, std::min(kBatch, prompt_tokens - past)));
-            }
-            return {};
-          }));
-  TRU_TRY(const double generate_ms, median_ms([&]() -> Status {
-            for (std::int64_t past = 0; past < generated_tokens; ++past) {
-              TRU_CHECK(forward(past, 1));
-            }
-            return {};
-          }));
-  const double prefill_gops = qwen3vl::prefill_flop(config, prompt_tokens) / prefill_ms * 1e-6;
-  const double tokens_per_s = static_cast<double>(generated_tokens) / generate_ms * 1000;
-  const double read_gb_per_s =
-      tokens_per_s * 1e-9 *
-      qwen3vl::bytes_per_generated_token(config, bench.backend.planner().weight_format());
-  return std::vector<StageSpeed>{
-      {"prefill", static_cast<double>(prompt_tokens) / prefill_ms * 1000, "tokens/s",
-       prefill_gops / bench.peak_gops},
-      {"generate", tokens_per_s, "tokens/s", read_gb_per_s / bench.peaks.read_gb_per_s}};
+  TRU_TRY(LanguageRun language, LanguageRun::create(bench, tokens));
+  TRU_TRY(const double ms, language.run(tokens, kBatch));
+  const double flop = qwen3vl::prefill_flop(bench.backend.model().config().text, tokens);
+  return StageSpeed{"prefill", static_cast<double>(tokens) / ms * 1000, "tokens/s",
+                    flop / ms * 1e-6 / bench.peak_gops};
+}
+
+Result<StageSpeed> bench_generate(const Bench& bench, std::int64_t tokens) {
+  TRU_TRY(LanguageRun language, LanguageRun::create(bench, tokens));
+  TRU_TRY(const double ms, language.run(tokens, 1));
+  const double tokens_per_s = static_cast<double>(tokens) / ms * 1000;
+  const double bytes = qwen3vl::bytes_per_generated_token(bench.backend.model().config().text,
+                                                          bench.backend.planner().weight_format());
+  return StageSpeed{"generate", tokens_per_s, "tokens/s",
+                    tokens_per_s * bytes * 1e-9 / bench.peaks.read_gb_per_s};
 }
 
 Result<StageSpeed> bench_first_token(const Bench& bench) {
@@ -173,17 +182,22 @@ Result<StageSpeed> bench_first_token(const Bench& bench) {
 }
 
 Result<std::vector<StageSpeed>> run_stages(const Bench& bench, const BenchOptions& options) {
+  using Stage = std::pair<std::string_view, std::function<Result<StageSpeed>()>>;
+  const Stage all[] = {
+      {"decode", [&] { return bench_decode(bench); }},
+      {"resize", [&] { return bench_resize(bench); }},
+      {"vision", [&] { return bench_vision(bench); }},
+      {"prefill", [&] { return bench_prefill(bench, options.prompt_tokens); }},
+      {"generate", [&] { return bench_generate(bench, options.generated_tokens); }},
+      {"first_token", [&] { return bench_first_token(bench); }}};
+  const auto& wanted = options.stages;
   std::vector<StageSpeed> stages;
-  TRU_TRY(StageSpeed decode, bench_decode(bench));
-  stages.push_back(decode);
-  TRU_TRY(StageSpeed resize, bench_resize(bench));
-  stages.push_back(resize);
-  TRU_TRY(StageSpeed vision, bench_vision(bench));
-  stages.push_back(vision);
-  TRU_TRY(auto language, bench_language(bench, options.prompt_tokens, options.generated_tokens));
-  stages.insert(stages.end(), language.begin(), language.end());
-  TRU_TRY(StageSpeed first, bench_first_token(bench));
-  stages.push_back(first);
+  for (const auto& [name, run] : all) {
+    const bool skip = std::find(wanted.begin(), wanted.end(), name) == wanted.end();
+    if (!wanted.empty() && skip) continue;
+    TRU_TRY(StageSpeed stage, run());
+    stages.push_back(std::move(stage));
+  }
   return stages;
 }
 

@@ -105,6 +105,9 @@ void add_bench(CLI::App& command, BenchOptions& options) {
   command.add_option("clip", options.clip, "the video to measure with")
       ->type_name("VIDEO")
       ->required();
+  command.add_option("--stages", options.stages, "only these, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"decode", "resize", "vision", "prefill", "generate", "first_token"}));
   command.add_option("--prompt-tokens", options.prompt_tokens, "length of the prefill run")
       ->check(CLI::Range(1, 1 << 20));
   command

@@ -62,6 +62,7 @@ struct BenchOptions {
   ModelOptions model;
   VideoOptions video;
   std::string clip;
+  std::vector<std::string> stages;  // empty: all
   int prompt_tokens = 512;
   int generated_tokens = 32;
   bool json = false;
