@@ -1,4 +1,4 @@
-// The main path. Every stage is one call; DESIGN's order of stages is the order of this file:
+// The main path: every stage is one call, in this order:
 //
 //   open_media -> plan_frames -> build_prompt -> decode_frames -> generate -> Answer
 //
@@ -10,6 +10,18 @@
 #include "pipeline/first_token_clock.h"
 
 namespace tru::pipeline {
+namespace {
+
+// At least one token of answer must fit behind the prompt.
+Status check_context(const backend::Prompt& prompt, const backend::ModelInfo& model) {
+  if (prompt.num_tokens() < model.max_context) return {};
+  return fail(ErrorCode::context_overflow,
+              "the prompt has {} tokens and the context holds {}; use fewer or smaller frames "
+              "(--profile quick, --max-frames, --max-pixels), or raise --max-context",
+              prompt.num_tokens(), model.max_context);
+}
+
+}  // namespace
 
 std::vector<backend::MediaShape> PlannedQuestion::shapes() const {
   std::vector<backend::MediaShape> shapes;
@@ -48,15 +60,6 @@ Result<PlannedQuestion> plan_question(const Question& question, const VideoDefau
     if (!visual_tokens || needed <= model.max_context || *visual_tokens < 64) return planned;
     *visual_tokens /= 2;
   }
-}
-
-// At least one token of answer must fit behind the prompt.
-static Status check_context(const backend::Prompt& prompt, const backend::ModelInfo& model) {
-  if (prompt.num_tokens() < model.max_context) return {};
-  return fail(ErrorCode::context_overflow,
-              "the prompt has {} tokens and the context holds {}; use fewer or smaller frames "
-              "(--profile quick, --max-frames, --max-pixels), or raise --max-context",
-              prompt.num_tokens(), model.max_context);
 }
 
 Result<Answer> answer_video(const Question& question, const VideoDefaults& defaults,
