@@ -9,22 +9,33 @@
 namespace tru::model::qwen3vl {
 namespace {
 
+ggml_tensor* last_row(tensor::Graph& graph, ggml_tensor* x) {
+  return ggml_view_2d(graph.context(), x, x->ne[0], 1, x->nb[1],
+                      static_cast<std::size_t>(x->ne[1] - 1) * x->nb[1]);
+}
+
+}  // namespace
+
 // Host values of a batch, kept alive until its graph has run.
-struct HostInputs {
-  std::vector<std::int32_t> positions;  // axes T, H, W and T again, one after another
-  std::vector<ggml_fp16_t> mask;        // [padded tokens, batch]
+struct LanguageModel::HostInputs {
+  std::vector<std::int32_t> positions;        // axes T, H, W and T again, one after another
+  std::array<std::int32_t, 4> last_position;  // the same of the last token
+  std::vector<ggml_fp16_t> mask;              // [padded tokens, batch]
   std::vector<std::int64_t> visual_rows;
   std::vector<float> visual;                  // [hidden, visual rows]
   std::vector<std::vector<float>> deepstack;  // [hidden, batch] each, zero at text
 };
 
-HostInputs gather(const Batch& batch, std::int64_t hidden, std::size_t deepstack_count) {
+LanguageModel::HostInputs LanguageModel::gather(const Batch& batch) const {
+  const std::int64_t hidden = config_.hidden_size;
   HostInputs host;
   const std::size_t tokens = batch.ids.size();
-  for (const std::size_t axis : {0, 1, 2, 0}) {
-    const auto& values = batch.positions->axes[axis];
+  constexpr std::size_t kAxes[] = {0, 1, 2, 0};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto& values = batch.positions->axes[kAxes[i]];
     TRU_ASSERT(values.size() == tokens);
     host.positions.insert(host.positions.end(), values.begin(), values.end());
+    host.last_position[i] = values.back();
   }
 
   const auto padded =
@@ -37,7 +48,7 @@ HostInputs gather(const Batch& batch, std::int64_t hidden, std::size_t deepstack
   }
 
   if (batch.visual.empty()) return host;
-  host.deepstack.assign(deepstack_count,
+  host.deepstack.assign(deepstack_count_,
                         std::vector<float>(static_cast<std::size_t>(hidden) * tokens));
   for (const VisualRows& rows : batch.visual) {
     TRU_ASSERT(rows.first_feature + rows.count <= rows.features->tokens);
@@ -46,7 +57,7 @@ HostInputs gather(const Batch& batch, std::int64_t hidden, std::size_t deepstack
     const std::ptrdiff_t to = from + rows.count * hidden;
     const auto& embeddings = rows.features->embeddings;
     host.visual.insert(host.visual.end(), embeddings.begin() + from, embeddings.begin() + to);
-    for (std::size_t j = 0; j < deepstack_count; ++j) {
+    for (std::size_t j = 0; j < deepstack_count_; ++j) {
       const auto& source = rows.features->deepstack[j];
       std::copy(source.begin() + from, source.begin() + to,
                 host.deepstack[j].begin() + rows.first_row * hidden);
@@ -55,18 +66,22 @@ HostInputs gather(const Batch& batch, std::int64_t hidden, std::size_t deepstack
   return host;
 }
 
-}  // namespace
+// Rows of a batch whose attention is computed.
+struct LanguageModel::Rows {
+  ggml_tensor* positions;  // [4 * count]
+  ggml_tensor* mask;       // [padded tokens, count]
+  std::int64_t count;
+};
 
 struct LanguageModel::Inputs {
   ggml_tensor* ids;
-  ggml_tensor* positions;
+  Rows all;
+  Rows last;  // the last token alone
   ggml_tensor* wavelengths;
-  ggml_tensor* mask;
   ggml_tensor* visual = nullptr;
   ggml_tensor* visual_rows = nullptr;
   std::vector<ggml_tensor*> deepstack;
   std::int64_t past;
-  std::int64_t tokens;
 };
 
 LanguageModel::LanguageModel(const weights::TextConfig& config, std::size_t deepstack_count,
@@ -127,53 +142,69 @@ ggml_tensor* LanguageModel::embed(tensor::Graph& graph, const Batch& batch,
   return ggml_set_rows(graph.context(), x, inputs.visual, inputs.visual_rows);
 }
 
-// x: [head_dim, heads, tokens]. Base 1 and explicit wavelengths: see vision.cpp's rotate().
-ggml_tensor* LanguageModel::rotate(tensor::Graph& graph, ggml_tensor* x,
-                                   const Inputs& inputs) const {
+// x: [head_dim, heads, rows]. Base 1 and explicit wavelengths: see vision.cpp's rotate().
+ggml_tensor* LanguageModel::rotate(tensor::Graph& graph, ggml_tensor* x, ggml_tensor* positions,
+                                   ggml_tensor* wavelengths) const {
   const int head_dim = config_.head_dim;
   const auto& section = config_.mrope_section;
   // Frequencies beyond the three sections use T, which is also the fourth row of positions.
   int sections[GGML_MROPE_SECTIONS] = {section[0], section[1], section[2],
                                        head_dim / 2 - section[0] - section[1] - section[2]};
-  return ggml_rope_multi(graph.context(), x, inputs.positions, inputs.wavelengths, head_dim,
-                         sections, GGML_ROPE_TYPE_IMROPE, 0, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f, 0.0f);
+  return ggml_rope_multi(graph.context(), x, positions, wavelengths, head_dim, sections,
+                         GGML_ROPE_TYPE_IMROPE, 0, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f, 0.0f);
 }
 
-// x: [hidden, tokens]
+// rows: [heads * head_dim, n] -> [head_dim, heads, n]
+ggml_tensor* LanguageModel::heads(tensor::Graph& graph, ggml_tensor* rows) const {
+  const std::int64_t head_dim = config_.head_dim;
+  return ggml_reshape_3d(graph.context(), rows, head_dim, rows->ne[0] / head_dim, rows->ne[1]);
+}
+
+// Keys and values of all rows of x, [hidden, tokens], go into the cache.
+void LanguageModel::store(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
+                          const Inputs& inputs, ggml_tensor* keys, ggml_tensor* values) const {
+  ggml_context* context = graph.context();
+  const Attention& a = layer.attention;
+  const float epsilon = static_cast<float>(config_.rms_norm_eps);
+  ggml_tensor* k = rotate(graph, a.k_norm(graph, heads(graph, a.k_proj(graph, x)), epsilon),
+                          inputs.all.positions, inputs.wavelengths);
+  const auto copy = [&](ggml_tensor* cache, ggml_tensor* rows) {
+    ggml_tensor* place = ggml_view_2d(context, cache, cache->ne[0], inputs.all.count, cache->nb[1],
+                                      static_cast<std::size_t>(inputs.past) * cache->nb[1]);
+    graph.add(
+        ggml_cpy(context, ggml_reshape_2d(context, rows, cache->ne[0], inputs.all.count), place));
+  };
+  copy(keys, k);
+  copy(values, a.v_proj(graph, x));
+}
+
+// x: [hidden, rows.count], which look at everything in the cache that their mask shows.
 ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
-                                   const Inputs& inputs, ggml_tensor* keys,
+                                   const Rows& rows, ggml_tensor* wavelengths, ggml_tensor* keys,
                                    ggml_tensor* values) const {
   ggml_context* context = graph.context();
   const Attention& a = layer.attention;
   const std::int64_t head_dim = config_.head_dim;
-  const std::int64_t kv_heads = config_.num_key_value_heads;
-  const auto heads = [&](ggml_tensor* rows) {
-    return ggml_reshape_3d(context, rows, head_dim, rows->ne[0] / head_dim, inputs.tokens);
-  };
   const float epsilon = static_cast<float>(config_.rms_norm_eps);
-  ggml_tensor* q = rotate(graph, a.q_norm(graph, heads(a.q_proj(graph, x)), epsilon), inputs);
-  ggml_tensor* k = rotate(graph, a.k_norm(graph, heads(a.k_proj(graph, x)), epsilon), inputs);
-  ggml_tensor* v = a.v_proj(graph, x);
-
-  // Store the new rows, then read the cache up to the padded length.
-  const auto store = [&](ggml_tensor* cache, ggml_tensor* rows) {
-    ggml_tensor* place = ggml_view_2d(context, cache, cache->ne[0], inputs.tokens, cache->nb[1],
-                                      static_cast<std::size_t>(inputs.past) * cache->nb[1]);
-    graph.add(
-        ggml_cpy(context, ggml_reshape_2d(context, rows, cache->ne[0], inputs.tokens), place));
-  };
-  store(keys, k);
-  store(values, v);
+  ggml_tensor* q = rotate(graph, a.q_norm(graph, heads(graph, a.q_proj(graph, x)), epsilon),
+                          rows.positions, wavelengths);
   const auto stored = [&](ggml_tensor* cache) {
     const std::size_t head_bytes = static_cast<std::size_t>(head_dim) * ggml_type_size(cache->type);
-    return ggml_view_3d(context, cache, head_dim, inputs.mask->ne[0], kv_heads, cache->nb[1],
-                        head_bytes, 0);
+    return ggml_view_3d(context, cache, head_dim, rows.mask->ne[0], config_.num_key_value_heads,
+                        cache->nb[1], head_bytes, 0);
   };
   ggml_tensor* out = ggml_flash_attn_ext(context, ggml_permute(context, q, 0, 2, 1, 3),
-                                         stored(keys), stored(values), inputs.mask,
+                                         stored(keys), stored(values), rows.mask,
                                          1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
   const std::int64_t width = head_dim * config_.num_attention_heads;
-  return a.o_proj(graph, ggml_reshape_2d(context, out, width, inputs.tokens));
+  return a.o_proj(graph, ggml_reshape_2d(context, out, width, rows.count));
+}
+
+ggml_tensor* LanguageModel::mlp(tensor::Graph& graph, const Layer& layer, ggml_tensor* x) const {
+  ggml_tensor* normed =
+      layer.post_attention_layernorm(graph, x, static_cast<float>(config_.rms_norm_eps));
+  return layer.is_sparse ? sparse_mlp(graph, layer.sparse, normed)
+                         : dense_mlp(graph, layer.dense, normed);
 }
 
 ggml_tensor* LanguageModel::dense_mlp(tensor::Graph& graph, const DenseMlp& mlp,
@@ -211,56 +242,62 @@ ggml_tensor* LanguageModel::sparse_mlp(tensor::Graph& graph, const SparseMlp& ml
   return chosen == 1 ? ggml_cont(context, sum) : sum;
 }
 
-Result<std::vector<float>> LanguageModel::forward(const Batch& batch, KvCache& cache,
-                                                  std::stop_token stop) {
-  const auto tokens = static_cast<std::int64_t>(batch.ids.size());
-  const std::int64_t hidden = config_.hidden_size;
-  cache.prepare(batch.past + tokens);
-  const HostInputs host = gather(batch, hidden, deepstack_count_);
-
-  tensor::Graph graph(workspace_);
-  ggml_context* context = graph.context();
+LanguageModel::Inputs LanguageModel::make_inputs(tensor::Graph& graph, const Batch& batch,
+                                                 const HostInputs& host) const {
   const auto input = [&](ggml_type type, std::vector<std::int64_t> shape, const void* data) {
     return graph.input(type, shape, data);
   };
+  const auto tokens = static_cast<std::int64_t>(batch.ids.size());
   Inputs inputs;
   inputs.past = batch.past;
-  inputs.tokens = tokens;
   inputs.ids = input(GGML_TYPE_I32, {tokens}, batch.ids.data());
-  inputs.positions = input(GGML_TYPE_I32, {4 * tokens}, host.positions.data());
   inputs.wavelengths = input(GGML_TYPE_F32, {config_.head_dim / 2}, wavelengths_.data());
-  inputs.mask =
-      input(GGML_TYPE_F16, {KvCache::padded(batch.past + tokens), tokens}, host.mask.data());
-  if (!batch.visual.empty()) {
-    const auto count = static_cast<std::int64_t>(host.visual_rows.size());
-    inputs.visual = input(GGML_TYPE_F32, {hidden, count}, host.visual.data());
-    inputs.visual_rows = input(GGML_TYPE_I64, {count}, host.visual_rows.data());
-    for (const auto& features : host.deepstack) {
-      inputs.deepstack.push_back(input(GGML_TYPE_F32, {hidden, tokens}, features.data()));
-    }
+  const std::int64_t padded = KvCache::padded(batch.past + tokens);
+  inputs.all = {input(GGML_TYPE_I32, {4 * tokens}, host.positions.data()),
+                input(GGML_TYPE_F16, {padded, tokens}, host.mask.data()), tokens};
+  inputs.last = {input(GGML_TYPE_I32, {4}, host.last_position.data()),
+                 last_row(graph, inputs.all.mask), 1};
+  if (batch.visual.empty()) return inputs;
+  const auto count = static_cast<std::int64_t>(host.visual_rows.size());
+  inputs.visual = input(GGML_TYPE_F32, {config_.hidden_size, count}, host.visual.data());
+  inputs.visual_rows = input(GGML_TYPE_I64, {count}, host.visual_rows.data());
+  for (const auto& features : host.deepstack) {
+    inputs.deepstack.push_back(
+        input(GGML_TYPE_F32, {config_.hidden_size, tokens}, features.data()));
   }
+  return inputs;
+}
 
+Result<std::vector<float>> LanguageModel::forward(const Batch& batch, KvCache& cache,
+                                                  std::stop_token stop) {
+  cache.prepare(batch.past + static_cast<std::int64_t>(batch.ids.size()));
+  const HostInputs host = gather(batch);
+  tensor::Graph graph(workspace_);
+  ggml_context* context = graph.context();
+  const Inputs inputs = make_inputs(graph, batch, host);
   const float epsilon = static_cast<float>(config_.rms_norm_eps);
+
   ggml_tensor* x = embed(graph, batch, inputs);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    x = ggml_add(context, x,
-                 attend(graph, layer, layer.input_layernorm(graph, x, epsilon), inputs,
-                        cache.keys(i), cache.values(i)));
-    ggml_tensor* normed = layer.post_attention_layernorm(graph, x, epsilon);
-    x = ggml_add(context, x,
-                 layer.is_sparse ? sparse_mlp(graph, layer.sparse, normed)
-                                 : dense_mlp(graph, layer.dense, normed));
-    if (i < inputs.deepstack.size()) x = ggml_add(context, x, inputs.deepstack[i]);
+    ggml_tensor* normed = layer.input_layernorm(graph, x, epsilon);
+    store(graph, layer, normed, inputs, cache.keys(i), cache.values(i));
+    // Of the last layer's output only the last token's is ever read, and in the middle of a prompt
+    // not even that.
+    const bool last_layer = i + 1 == layers_.size();
+    if (last_layer && !batch.wants_logits) break;
+    const auto kept = [&](ggml_tensor* rows) { return last_layer ? last_row(graph, rows) : rows; };
+    x = ggml_add(context, kept(x),
+                 attend(graph, layer, kept(normed), last_layer ? inputs.last : inputs.all,
+                        inputs.wavelengths, cache.keys(i), cache.values(i)));
+    x = ggml_add(context, x, mlp(graph, layer, x));
+    if (i < inputs.deepstack.size()) x = ggml_add(context, x, kept(inputs.deepstack[i]));
   }
   if (!batch.wants_logits) {
-    graph.add(x);
     TRU_CHECK(graph.run(stop));
     return std::vector<float>();
   }
-  ggml_tensor* last = ggml_view_2d(context, x, hidden, 1, x->nb[1],
-                                   static_cast<std::size_t>(tokens - 1) * x->nb[1]);
-  ggml_tensor* logits = lm_head_(graph, norm_(graph, last, epsilon));
+  ggml_tensor* logits = lm_head_(graph, norm_(graph, x, epsilon));
   graph.output(logits);
   TRU_CHECK(graph.run(stop));
   return graph.read(logits);

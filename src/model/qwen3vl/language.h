@@ -64,14 +64,23 @@ class LanguageModel {
     SparseMlp sparse;
     bool is_sparse = false;
   };
-  // Inputs of one forward pass, as graph tensors.
+  // One forward pass: its values in memory, and as graph tensors.
+  struct HostInputs;
   struct Inputs;
+  struct Rows;
 
   Layer load_layer(weights::Loader& loader, int index) const;
+  HostInputs gather(const Batch& batch) const;
+  Inputs make_inputs(tensor::Graph& graph, const Batch& batch, const HostInputs& host) const;
   ggml_tensor* embed(tensor::Graph& graph, const Batch& batch, const Inputs& inputs) const;
-  ggml_tensor* attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
-                      const Inputs& inputs, ggml_tensor* keys, ggml_tensor* values) const;
-  ggml_tensor* rotate(tensor::Graph& graph, ggml_tensor* x, const Inputs& inputs) const;
+  ggml_tensor* rotate(tensor::Graph& graph, ggml_tensor* x, ggml_tensor* positions,
+                      ggml_tensor* wavelengths) const;
+  ggml_tensor* heads(tensor::Graph& graph, ggml_tensor* rows) const;
+  void store(tensor::Graph& graph, const Layer& layer, ggml_tensor* x, const Inputs& inputs,
+             ggml_tensor* keys, ggml_tensor* values) const;
+  ggml_tensor* attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x, const Rows& rows,
+                      ggml_tensor* wavelengths, ggml_tensor* keys, ggml_tensor* values) const;
+  ggml_tensor* mlp(tensor::Graph& graph, const Layer& layer, ggml_tensor* x) const;
   ggml_tensor* dense_mlp(tensor::Graph& graph, const DenseMlp& mlp, ggml_tensor* x) const;
   ggml_tensor* sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp, ggml_tensor* x) const;
 
