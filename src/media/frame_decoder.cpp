@@ -135,9 +135,11 @@ void FrameDecoder::feed() {
     return;
   }
   const int number = position_ - 1;
-  const bool skip = may_skip_nonref_ && !wanted_packets_[number];
+  const IndexedPacket& entry = video_.index().packets()[number];
+  // With a keyframe comes what the decoder must know to start there.
+  const bool skip = may_skip_nonref_ && !wanted_packets_[number] && !entry.keyframe;
   codec_->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
-  packet_->pts = video_.index().packets()[number].pts;
+  packet_->pts = entry.pts;
   avcodec_send_packet(codec_.get(), packet_.get());
 }
 
@@ -148,6 +150,9 @@ bool FrameDecoder::start_segment() {
   ++segment_;
   in_segment_ = true;
   last_pts_.reset();
+  // Begun at a keyframe that is no IDR, libav's H.264 decoder withholds frames of which it does not
+  // know yet that they are whole. Those after the keyframe are; the others nobody asks for.
+  if (segment.first_packet > 0) codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   if (!go_to_packet(segment.first_packet)) position_ = segment.last_packet + 1;
   return true;
 }
