@@ -38,7 +38,7 @@ MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70
 MAX_LINE_COLUMNS = 100
 MAX_FILE_BYTES = 1_000_000
-LARGE_FILES = ("tests/data/models/", "tests/data/tokenizer_full/")
+LARGE_FILES = ("tests/data/models/", "tests/data/tokenizer_full/", "models/demo/")
 
 _SKIPPED = re.compile(r"^(build.*|third_party|__pycache__|node_modules|\.git|\.cache|\.venv)$")
 _CODE_SUFFIXES = {".cpp", ".h", ".py", ".sh", ".cmake", ".ts", ".tsx"}

@@ -286,7 +286,8 @@ class Asker:
         exact = [1000 * x0 / w, 1000 * y0 / h, 1000 * x1 / w, 1000 * y1 / h]
         # Steps of 10 thousandths: about one pixel, and one digit less to guess.
         rounded = [min(990, max(0, 10 * round(v / 10))) for v in exact]
-        answer = json.dumps({"bbox_2d": rounded, "label": s.name})
+        # The name first: what is said last leads to the place, as in the other answers.
+        answer = json.dumps({"label": s.name, "bbox_2d": rounded})
         name = f"the {s.name}" if len(self.shapes) > 1 else self.refer(s)
         return self._ask("box", answer, {"box": exact}, o=name, w=words)
 
@@ -324,9 +325,20 @@ class Asker:
         return Question(kind, text, self._when(s, kind), {"time_s": getattr(s, kind + "_s")})
 
     KINDS = {
-        "describe": 1.6, "count": 0.8, "color": 0.8, "shape": 0.8, "direction": 1.4, "moves": 0.6,
-        "presence": 1.0, "appear": 1.5, "vanish": 1.5, "first": 0.5, "json": 0.5, "box": 1.2,
-        "size": 0.4, "other": 0.5,
+        "describe": 1.2,
+        "count": 0.5,
+        "color": 1.4,
+        "shape": 0.6,
+        "direction": 1.2,
+        "moves": 0.5,
+        "presence": 1.0,
+        "appear": 1.8,
+        "vanish": 1.8,
+        "first": 0.3,
+        "json": 0.3,
+        "box": 2.0,
+        "size": 0.4,
+        "other": 0.4,
     }  # fmt: skip
 
     def dialogues(self, n):

@@ -29,7 +29,7 @@ STEP_COST = 6.0  # GFLOP of a forward pass, per process and step
 MUON_LR, ADAM_LR, AUX_WEIGHT = 8e-3, 2e-3, 0.5
 CLASSES = (7, 5, len(data.CELL_MOTIONS))  # colour, shape, motion of a cell
 EXCHANGE_STEPS = 5
-DECAY_FROM = 0.55  # share of the budget with a constant learning rate
+DECAY_FROM = 0.6  # share of the budget with a constant learning rate
 
 
 class Muon:
