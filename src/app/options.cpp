@@ -56,7 +56,7 @@ void add_generation(CLI::App& command, GenerationOptions& options) {
   group->add_option("--seed", options.seed, "same seed, same answer")->type_name("N");
   group->add_option("--stop", options.stop, "end the answer before this text (repeatable)")
       ->type_name("TEXT")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   group
       ->add_option("--logprobs", options.logprobs,
@@ -77,7 +77,7 @@ void add_ask(CLI::App& command, AskOptions& options) {
       ->type_name("VIDEO... QUESTION");
   command.add_option("--image", options.images, "a picture to look at (repeatable)")
       ->type_name("FILE")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       .add_option("--messages", options.messages,

@@ -199,7 +199,14 @@ Result<VideoFile> VideoFile::open(const std::filesystem::path& path, const Media
   TRU_TRY(source->format, probe_container(file));
   TRU_TRY(Demuxer demuxer, Demuxer::open(file, source->format));
   AVFormatContext& context = demuxer.context();
-  TRU_CHECK(check_tracks(find_tracks(context), file->name(), limits));
+  const Tracks stored = find_tracks(context);
+  TRU_CHECK(check_tracks(stored, file->name(), limits));
+  // Where the container tells the size, a picture that is too large is refused before it is
+  // decoded.
+  const AVCodecParameters& header = *stored.video->codecpar;
+  if (header.width > 0 && header.height > 0) {
+    TRU_CHECK(check_picture_size(header.width, header.height, limits));
+  }
   if (!find_stream_info(context, limits))
     return fail(ErrorCode::media_unreadable, "{} is damaged: its video cannot be read",
                 file->name());
