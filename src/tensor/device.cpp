@@ -130,8 +130,8 @@ Status Device::use_threads(int threads) {
   const auto new_pool = find_function<NewPool>(backend_.get(), "ggml_threadpool_new");
   const auto free_pool = find_function<FreePool>(backend_.get(), "ggml_threadpool_free");
   const auto set_pool = find_function<SetPool>(backend_.get(), "ggml_backend_cpu_set_threadpool");
-  set_threads_ = find_function<ggml_backend_set_n_threads_t>(backend_.get(),
-                                                             "ggml_backend_set_n_threads");
+  set_threads_ =
+      find_function<ggml_backend_set_n_threads_t>(backend_.get(), "ggml_backend_set_n_threads");
   ggml_threadpool_params params = ggml_threadpool_params_default(threads);
   ggml_threadpool* pool = new_pool(&params);
   if (pool == nullptr) return fail(ErrorCode::engine_failed, "{} threads can't start", threads);

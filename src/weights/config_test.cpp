@@ -138,6 +138,14 @@ TEST(Config, SparseLayersFollowStepAndExceptions) {
   EXPECT_THAT(sparse, ElementsAre(1, 7, 9));
 }
 
+// One bad value in a good configuration is named in one line.
+void expect_refused(const std::string& path, const std::string& value, const char* error) {
+  SCOPED_TRACE(path + " = " + value);
+  EXPECT_THAT(
+      error_of(files_of(with(published_config(k4B), path, value))),
+      AllOf(HasSubstr("models/some-model/config.json"), HasSubstr(error), Not(HasSubstr("\n"))));
+}
+
 TEST(Config, RefusesEachBadValueByName) {
   const struct {
     const char* path;
@@ -183,6 +191,16 @@ TEST(Config, RefusesEachBadValueByName) {
       {"text_config.quantization_config", "{}", "text_config.quantization_config is present"},
       {"quantization_config", R"({"quant_method":"fp8"})", "quantization_config is present"},
       {"tie_word_embeddings", "\"no\"", "tie_word_embeddings is \"no\""},
+  };
+  for (const auto& [path, value, error] : cases) expect_refused(path, value, error);
+}
+
+TEST(Config, RefusesEachBadVisionValueAndToken) {
+  const struct {
+    const char* path;
+    const char* value;  // empty: removed
+    const char* error;
+  } cases[] = {
       {"vision_config.model_type", "\"siglip\"", "vision_config.model_type is \"siglip\""},
       {"vision_config.hidden_act", "\"gelu\"", "vision_config.hidden_act is \"gelu\""},
       {"vision_config.depth", "0", "vision_config.depth is 0"},
@@ -205,12 +223,7 @@ TEST(Config, RefusesEachBadValueByName) {
       {"text_config.eos_token_id", "[]", "eos_token_id is empty"},
       {"text_config.eos_token_id", "[151645, 999999]", "eos_token_id is [151645,999999]"},
   };
-  for (const auto& [path, value, error] : cases) {
-    SCOPED_TRACE(std::string(path) + " = " + value);
-    EXPECT_THAT(
-        error_of(files_of(with(published_config(k4B), path, value))),
-        AllOf(HasSubstr("models/some-model/config.json"), HasSubstr(error), Not(HasSubstr("\n"))));
-  }
+  for (const auto& [path, value, error] : cases) expect_refused(path, value, error);
 }
 
 TEST(Config, RefusesBadExperts) {
@@ -338,7 +351,7 @@ TEST(Config, RefusesProcessorsThatWouldNotFit) {
 TEST(Config, NamesItselfAsTheHubDoes) {
   ConfigFiles files = files_of(with(published_config(k4B), "_name_or_path", "\"Qwen/Some-4B\""));
   EXPECT_EQ(parsed(files).name, "Qwen/Some-4B");
-  files.config = with(published_config(k4B), "_name_or_path", "\"/home/someone/run-7\"");
+  files.config = with(published_config(k4B), "_name_or_path", "\"/data/run-7\"");
   EXPECT_EQ(parsed(files).name, "some-model");
   files.dir = "hub/models--Qwen--Other-4B/snapshots/0123456789abcdef/";
   EXPECT_EQ(parsed(files).name, "Qwen/Other-4B");

@@ -1,4 +1,4 @@
-"""Media that cannot be used: one line, exit code 4, no long wait; damaged ones as far as they go."""
+"""Media that cannot be used: one line, exit code 4, no long wait; damaged ones: what is whole."""
 import shutil
 import struct
 
