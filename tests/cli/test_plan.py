@@ -1,0 +1,85 @@
+"""tru plan, tru bench and tru completion."""
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def hour(ffmpeg):
+    """An hour of 1080p video in few bytes: one minute, sixty times."""
+    minute = ffmpeg("minute.mp4", "-f", "lavfi", "-i", "testsrc=size=1920x1080:rate=30:duration=60",
+                    "-c:v", "libx264", "-preset", "ultrafast", "-crf", "40", "-g", "300")
+    return ffmpeg("hour.mp4", "-stream_loop", "59", "-i", minute, "-c", "copy")
+
+
+def test_an_hour_is_planned_in_under_a_second(tru, hour, model):
+    tru("plan", hour, *model())  # the file's pages are cached from here on
+    begin = time.monotonic()
+    result = tru("plan", hour, *model(), "--json")
+    assert time.monotonic() - begin < 1
+    report = json.loads(result.stdout)["video_report"][0]
+    assert report["frames_total"] == 108000
+    assert (len(report["frames"]), report["limits"][0]) == (768, "max_frames")
+
+
+def test_memory_does_not_grow_with_the_video(start, hour, model):
+    """Anonymous and shared memory of an hour at 128 frames stays within 600 MB."""
+    process = start("ask", hour, "What?", *model(), "--num-frames", "128", "--max-tokens", "4")
+    peak_kb = 0
+
+    def watch():
+        nonlocal peak_kb
+        while process.poll() is None:
+            try:
+                with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+                    fields = dict(line.split(":", 1) for line in status)
+                now = sum(int(fields[f].split()[0]) for f in ("RssAnon", "RssShmem"))
+                peak_kb = max(peak_kb, now)
+            except (OSError, KeyError):
+                pass
+            time.sleep(0.01)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    process.communicate(timeout=300)
+    watcher.join()
+    assert process.returncode == 0
+    print(f"peak: {peak_kb / 1024:.0f} MiB")
+    assert 10_000 < peak_kb < 600_000
+
+
+def test_a_plan_says_what_is_seen_and_what_it_costs(tru, clip, model):
+    result = tru("plan", clip("odd_24fps.mp4"), *model(), "--json")
+    plan = json.loads(result.stdout)
+    assert set(plan) == {"video_report", "estimate"}
+    assert set(plan["estimate"]) == {"prompt_tokens", "memory_bytes", "first_token_s", "fits"}
+    assert plan["estimate"]["fits"] is True
+    table = tru("plan", clip("odd_24fps.mp4"), *model()).stdout
+    for word in ("frames", "tokens", "memory", "first token"):
+        assert word in table
+
+
+def test_bench_reports_every_stage(tru, clip, model):
+    result = tru("bench", clip("two_frames.mp4"), *model(), "--json", "--prompt-tokens", "32",
+                 "--generated-tokens", "4")
+    bench = json.loads(result.stdout)
+    assert [stage["name"] for stage in bench["stages"]] == [
+        "load", "decode", "resize", "vision", "prefill", "generate", "first_token"]
+    assert all(stage["value"] > 0 for stage in bench["stages"])
+    assert set(bench["peaks"]) == {"gemm_f32_gflops", "gemm_int8_gops", "read_gb_per_s"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_the_flags(tru, shell, tmp_path):
+    script = tru("completion", shell).stdout
+    assert "--num-frames" in script and "plan" in script
+    if shell != "bash":
+        return
+    (tmp_path / "tru.bash").write_text(script)
+    commands = "source tru.bash; COMP_WORDS=(tru ask --num); COMP_CWORD=2; _tru; echo $COMPREPLY"
+    shown = subprocess.run(["bash", "-c", commands], cwd=tmp_path, capture_output=True, text=True,
+                           check=True).stdout
+    assert shown.strip() == "--num-frames"
