@@ -37,6 +37,8 @@ Result<AvPtr<AVCodecContext>> open_codec(const VideoSource& source, std::int64_t
   codec->pkt_timebase = source.time_base;
   codec->thread_count = threads;
   codec->max_pixels = max_pixels;  // also refuses a change of size in the middle
+  // The H.264 decoder holds frames after an open start for corrupt until some have come out.
+  codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   if (avcodec_open2(codec.get(), decoder, nullptr) < 0)
     return fail(ErrorCode::media_unreadable, "the decoder refuses {}: its headers are damaged",
                 source.file->name());
@@ -124,6 +126,11 @@ std::optional<FrameDecoder::Decoded> FrameDecoder::decode_next() {
     }
   }
   return std::nullopt;
+}
+
+// Whether a frame is shown before the keyframe that its segment began with: it may lack references.
+bool FrameDecoder::leads(const AVFrame& frame) const {
+  return frame.pts < video_.index().packets()[segments_[segment_ - 1].first_packet].pts;
 }
 
 // One packet of the segment, or after the last one the order to hand out what is still held.

@@ -54,6 +54,7 @@ class FrameDecoder {
   bool seek_packet(int packet);
   bool rewind();
   bool read_packet();
+  bool leads(const AVFrame& frame) const;
   void feed();
   std::optional<int> index_of(const AVFrame& frame);
 

@@ -141,6 +141,19 @@ bool hides_order(const VideoSource& source, const std::vector<IndexedPacket>& pa
                         });
 }
 
+// Decoding begins at the first keyframe, or at the first packet if none is marked: what is stored
+// or shown before it refers to frames that are not there.
+void hide_before_keyframe(std::vector<IndexedPacket>& packets) {
+  if (packets.empty()) return;
+  auto first = std::find_if(packets.begin(), packets.end(),
+                            [](const IndexedPacket& packet) { return packet.keyframe; });
+  if (first == packets.end()) first = packets.begin();
+  first->keyframe = true;
+  const std::int64_t begin_pts = first->pts;
+  for (auto packet = packets.begin(); packet != packets.end(); ++packet)
+    if (packet < first || packet->pts < begin_pts) packet->shown = false;
+}
+
 }  // namespace
 
 Result<PacketList> list_packets(const VideoSource& source, const MediaLimits& limits) {
@@ -150,10 +163,7 @@ Result<PacketList> list_packets(const VideoSource& source, const MediaLimits& li
     TRU_TRY(list, read_packets(source, limits, &order));
     order.assign_pts(list.packets);
   }
-  std::vector<IndexedPacket>& packets = list.packets;
-  const bool has_keyframe = std::any_of(packets.begin(), packets.end(),
-                                        [](const IndexedPacket& p) { return p.keyframe; });
-  if (!has_keyframe && !packets.empty()) packets.front().keyframe = true;
+  hide_before_keyframe(list.packets);
   return list;
 }
 
