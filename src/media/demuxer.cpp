@@ -64,8 +64,9 @@ class FileReader {
     if (payload_ == Demuxer::Payload::all || count <= kIoBufferBytes) {
       done = file_->read(position_, to, done);
     } else if (payload_ == Demuxer::Payload::head) {
-      if (file_->read(position_, to, std::min<std::int64_t>(done, Demuxer::kHeadBytes)) <= 0)
-        return AVERROR(EIO);
+      const std::int64_t head = std::min<std::int64_t>(done, Demuxer::kHeadBytes);
+      if (file_->read(position_, to, head) != head) return AVERROR(EIO);
+      std::fill(to + head, to + done, std::uint8_t{0});
     }
     if (done < 0) return AVERROR(EIO);
     if (done == 0) return AVERROR_EOF;

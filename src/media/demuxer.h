@@ -29,7 +29,8 @@ class FileReader;
 
 class Demuxer {
  public:
-  // How much is read of the data of large packets; the rest of it is undefined.
+  // How much is read of the data of large packets: all; their first kHeadBytes, the rest being 0;
+  // none, all being undefined.
   enum class Payload { all, head, none };
   static constexpr int kHeadBytes = 4096;
 

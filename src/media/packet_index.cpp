@@ -32,9 +32,8 @@ class PresentationOrder {
     std::uint8_t* out = nullptr;
     int out_bytes = 0;
     if (parser_ != nullptr) {
-      av_parser_parse2(parser_.get(), codec_.get(), &out, &out_bytes, data.data,
-                       std::min(data.size, Demuxer::kHeadBytes), AV_NOPTS_VALUE, data.dts,
-                       data.pos);
+      av_parser_parse2(parser_.get(), codec_.get(), &out, &out_bytes, data.data, data.size,
+                       AV_NOPTS_VALUE, data.dts, data.pos);
       if (parser_->key_frame == 0) packet.keyframe = false;
       const bool refers =
           parser_->pict_type == AV_PICTURE_TYPE_P || parser_->pict_type == AV_PICTURE_TYPE_B;
