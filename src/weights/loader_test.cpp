@@ -1,0 +1,138 @@
+#include "weights/loader.h"
+
+#include <gmock/gmock.h>
+
+#include "weights/convert.h"
+#include "weights/test_files.h"
+
+namespace tru::weights {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class LoaderTest : public testing::Test {
+ protected:
+  void open(const char* name) {
+    auto opened = Checkpoint::open(fixture(name).string());
+    ASSERT_TRUE(opened) << opened.error().message;
+    checkpoint_ = std::make_shared<const Checkpoint>(std::move(*opened));
+    auto device = tensor::Device::open("cpu", 2);
+    ASSERT_TRUE(device);
+    device_ = std::make_unique<tensor::Device>(std::move(*device));
+  }
+
+  Loader loader(WeightFormat format) { return Loader(checkpoint_, *device_, format); }
+
+  std::vector<float> in_file(const std::string& name) const {
+    return to_f32(checkpoint_->tensor(name).value());
+  }
+
+  static std::vector<float> read(const ggml_tensor* tensor) {
+    std::vector<float> values(static_cast<std::size_t>(ggml_nelements(tensor)));
+    EXPECT_EQ(tensor->type, GGML_TYPE_F32);
+    ggml_backend_tensor_get(tensor, values.data(), 0, ggml_nbytes(tensor));
+    return values;
+  }
+
+  std::shared_ptr<const Checkpoint> checkpoint_;
+  std::unique_ptr<tensor::Device> device_;
+};
+
+const std::string kLayer = "model.language_model.layers.0.";
+
+TEST_F(LoaderTest, MapsWhatTheDeviceCanReadInPlace) {
+  open("dense-tied");  // F32
+  const std::string name = kLayer + "self_attn.q_proj.weight";
+  const auto shape = checkpoint_->tensor(name)->shape;
+  Loader own = loader(WeightFormat::checkpoint);
+  const ggml_tensor* matrix = own.matrix(name, shape);
+  EXPECT_THAT(std::vector(matrix->ne, matrix->ne + 2), ElementsAre(shape[1], shape[0]));
+  const auto weights = own.finish();
+  ASSERT_TRUE(weights) << weights.error().message;
+  EXPECT_EQ(read(matrix), in_file(name));
+  EXPECT_EQ(matrix->data, static_cast<const void*>(checkpoint_->tensor(name)->data.data()));
+  EXPECT_EQ(weights->mapped_bytes, ggml_nbytes(matrix));
+  EXPECT_EQ(weights->allocated_bytes, 0u);
+}
+
+TEST_F(LoaderTest, ConvertsBetweenFormats) {
+  open("dense-sharded");  // BF16
+  const std::string name = kLayer + "mlp.down_proj.weight";
+  const auto shape = checkpoint_->tensor(name)->shape;
+  Loader f32 = loader(WeightFormat::f32);
+  const ggml_tensor* exact = f32.matrix(name, shape);
+  const auto exact_weights = f32.finish();
+  EXPECT_EQ(read(exact), in_file(name));
+  EXPECT_EQ(exact_weights->mapped_bytes, 0u);
+
+  // Quantised rows come in blocks of 32; a matrix of other rows stays in 16 bits.
+  Loader int8 = loader(WeightFormat::int8);
+  const std::string wide = "model.visual.blocks.0.mlp.linear_fc1.weight";
+  const ggml_tensor* blocks = int8.matrix(wide, checkpoint_->tensor(wide)->shape);
+  const ggml_tensor* rest = int8.matrix(name, shape);
+  const auto small_weights = int8.finish();
+  ASSERT_EQ(blocks->ne[0] % 32, 0);
+  EXPECT_EQ(blocks->type, GGML_TYPE_Q8_0);
+  ASSERT_NE(rest->ne[0] % 32, 0);
+  EXPECT_EQ(rest->type, GGML_TYPE_BF16);
+}
+
+TEST_F(LoaderTest, TransposesEveryExpert) {
+  open("moe");
+  const TextConfig& text = checkpoint_->config().text;
+  const std::string name = kLayer + "mlp.experts.down_proj";
+  const std::int64_t experts = text.num_experts, rows = text.hidden_size,
+                     columns = text.moe_intermediate_size;
+  Loader f32 = loader(WeightFormat::f32);
+  const ggml_tensor* tensor = f32.transposed_experts(name, experts, rows, columns);
+  const auto weights = f32.finish();
+  ASSERT_TRUE(weights) << weights.error().message;
+  const auto ours = read(tensor), file = in_file(name);
+  ASSERT_EQ(ours.size(), static_cast<std::size_t>(experts * rows * columns));
+  for (std::int64_t e = 0; e < experts; ++e) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t c = 0; c < columns; ++c) {
+        ASSERT_EQ(ours[static_cast<std::size_t>((e * rows + r) * columns + c)],
+                  file[static_cast<std::size_t>((e * columns + c) * rows + r)])
+            << e << " " << r << " " << c;
+      }
+    }
+  }
+}
+
+TEST_F(LoaderTest, VectorsAndExactMatricesAreF32InEveryFormat) {
+  open("moe");
+  const TextConfig& text = checkpoint_->config().text;
+  Loader int4 = loader(WeightFormat::int4);
+  const ggml_tensor* norm = int4.vector(kLayer + "input_layernorm.weight", text.hidden_size);
+  const ggml_tensor* router =
+      int4.exact_matrix(kLayer + "mlp.gate.weight", text.num_experts, text.hidden_size);
+  const auto weights = int4.finish();
+  ASSERT_TRUE(weights) << weights.error().message;
+  EXPECT_EQ(read(norm), in_file(kLayer + "input_layernorm.weight"));
+  EXPECT_EQ(read(router), in_file(kLayer + "mlp.gate.weight"));
+}
+
+TEST_F(LoaderTest, TellsTheFirstErrorAtTheEnd) {
+  open("dense-tied");
+  Loader f32 = loader(WeightFormat::f32);
+  f32.vector("no.such.tensor", 4);
+  f32.matrix(kLayer + "self_attn.q_proj.weight", {3, 5});
+  const auto weights = f32.finish();
+  ASSERT_FALSE(weights);
+  EXPECT_EQ(weights.error().code, ErrorCode::model_invalid);
+  EXPECT_THAT(weights.error().message, HasSubstr("no.such.tensor"));
+}
+
+TEST(WeightFormat, NamesAreThoseOfTheFlag) {
+  EXPECT_EQ(*parse_weight_format("auto"), WeightFormat::checkpoint);
+  EXPECT_EQ(*parse_weight_format("int4"), WeightFormat::int4);
+  const auto unknown = parse_weight_format("int3");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, ErrorCode::config_invalid);
+  EXPECT_THAT(unknown.error().message, HasSubstr("int3"));
+}
+
+}  // namespace
+}  // namespace tru::weights
