@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(All, Clips, testing::ValuesIn(clip_cases()),
 // An edit list begins inside a group of pictures: what lies before is decoded but not shown.
 TEST(ClipsCut, EditListsHideFrames) {
   make_clip("uncut.mp4", small() + " -c:v libx264 -preset veryfast -bf 3 -g 25");
-  const fs::path path = make_clip("cut.mp4", "-ss 0.48 -i uncut.mp4 -c copy");
+  const fs::path path = make_clip("edit_list.mp4", "-ss 0.48 -i uncut.mp4 -c copy");
   const auto video = VideoFile::open(path);
   const auto packets = static_cast<int>(video->index().packets().size());
   EXPECT_LT(video->info().frames_total, packets);
