@@ -140,6 +140,7 @@ def export(state, out):
     weights = torch.load(state / "last.pt", weights_only=False)["model"]
     weights = {k: v.to(torch.bfloat16).contiguous() for k, v in weights.items()}
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "model.safetensors").chmod(0o644)
     vocab = weights["model.language_model.embed_tokens.weight"].shape[0]
     template = (HERE / "chat_template.jinja").read_text()
     (out / "chat_template.jinja").write_text(template)
