@@ -15,10 +15,23 @@ class RgbConverter {
   Result<RgbFrame> convert(const AVFrame& frame);
 
  private:
+  struct Settings {
+    int width = 0;
+    int height = 0;
+    int format = -1;
+    int matrix = -1;
+    bool full_range = false;
+    bool chroma_at_left = false;  // not in the middle of two pixels
+    bool operator==(const Settings&) const = default;
+  };
+
+  static Settings settings_of(const AVFrame& frame);
+  Result<RgbFrame> scale(const AVFrame& frame);
+  Status configure(const Settings& settings);
+
   AvPtr<SwsContext> scaler_;
   AvPtr<AVFrame> rgb_;
-  int width_ = 0, height_ = 0, format_ = -1, matrix_ = -1;
-  bool full_range_ = false;
+  Settings settings_;
 };
 
 }  // namespace tru::media
