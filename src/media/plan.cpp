@@ -132,6 +132,9 @@ Result<VideoPlan> plan_video(const VideoInfo& info, std::span<const double> time
                              const VideoParams& params, const PatchGeometry& geometry,
                              PixelBounds checkpoint) {
   TRU_ASSERT(!times_s.empty());
+  if (geometry.temporal_patch_size != 2)
+    return fail(ErrorCode::model_invalid, "temporal_patch_size is {}: only 2 is supported",
+                geometry.temporal_patch_size);
   TRU_CHECK(check(params));
   VideoPlan plan;
   TRU_TRY(plan.frames, choose_frames(info, times_s, params, plan.limits));

@@ -57,7 +57,8 @@ struct VideoPlan {
 };
 
 // times_s: VideoFile::frame_times_s(), one per frame. invalid_argument names the parameter;
-// media_dimensions when the shape is too long and thin.
+// media_dimensions when the shape is too long and thin; model_invalid for temporal patches of other
+// than two frames.
 Result<VideoPlan> plan_video(const VideoInfo& info, std::span<const double> times_s,
                              const VideoParams& params, const PatchGeometry& geometry,
                              PixelBounds checkpoint);

@@ -73,7 +73,6 @@ struct Kernels {
 Kernels kernels_of(ResizeKernel kernel) {
 #if defined(__x86_64__)
   if (kernel == ResizeKernel::avx2) return {resize_rows_avx2, resize_columns_avx2};
-  if (kernel == ResizeKernel::avx512) return {resize_rows_avx512, resize_columns_avx512};
 #endif
   TRU_ASSERT(kernel == ResizeKernel::plain);
   return {};
@@ -83,7 +82,6 @@ Kernels kernels_of(ResizeKernel kernel) {
 
 ResizeKernel best_resize_kernel() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bw")) return ResizeKernel::avx512;
   if (__builtin_cpu_supports("avx2")) return ResizeKernel::avx2;
 #endif
   return ResizeKernel::plain;

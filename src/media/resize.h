@@ -8,7 +8,7 @@
 namespace tru::media {
 
 // How the passes are computed; the results are the same.
-enum class ResizeKernel { plain, avx2, avx512 };
+enum class ResizeKernel { plain, avx2 };
 
 // The fastest that this machine has.
 ResizeKernel best_resize_kernel();

@@ -1,4 +1,4 @@
-// The two passes of resize.cpp for one instruction set each.
+// The two passes of resize.cpp, plain and for AVX2.
 #pragma once
 
 #include <cstddef>
@@ -40,8 +40,6 @@ void resize_columns_plain(const VerticalPass& pass);
 #if defined(__x86_64__)
 void resize_rows_avx2(const HorizontalPass& pass);
 void resize_columns_avx2(const VerticalPass& pass);
-void resize_rows_avx512(const HorizontalPass& pass);
-void resize_columns_avx512(const VerticalPass& pass);
 #endif
 
 }  // namespace tru::media

@@ -30,15 +30,7 @@ RgbFrame checkerboard(int width, int height, int square) {
   return frame;
 }
 
-std::vector<ResizeKernel> vector_kernels() {
-  std::vector<ResizeKernel> kernels;
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) kernels.push_back(ResizeKernel::avx2);
-  if (__builtin_cpu_supports("avx512bw")) kernels.push_back(ResizeKernel::avx512);
-#endif
-  return kernels;
-}
-
+// On a machine without AVX2 there is nothing to compare.
 TEST(Resize, VectorCodeGivesThePlainResult) {
   const FrameSize sizes[] = {{1, 1},   {1, 50},  {50, 1},  {2, 3},    {5, 4},     {7, 9},
                              {31, 33}, {64, 64}, {97, 61}, {160, 96}, {321, 179}, {640, 8}};
@@ -48,10 +40,8 @@ TEST(Resize, VectorCodeGivesThePlainResult) {
       for (const RgbFrame& frame :
            {noise(size.width, size.height, 7), checkerboard(size.width, size.height, 3)}) {
         const RgbFrame plain = resize_bicubic(frame, target, ResizeKernel::plain);
-        for (const ResizeKernel kernel : vector_kernels())
-          ASSERT_EQ(resize_bicubic(frame, target, kernel).pixels, plain.pixels)
-              << size.width << "x" << size.height << " to " << target.width << "x" << target.height
-              << " kernel " << static_cast<int>(kernel);
+        ASSERT_EQ(resize_bicubic(frame, target).pixels, plain.pixels)
+            << size.width << "x" << size.height << " to " << target.width << "x" << target.height;
       }
 }
 
