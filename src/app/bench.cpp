@@ -60,7 +60,7 @@ struct Bench {
   const pipeline::VideoDefaults& defaults;
   const pipeline::PlannedQuestion& planned;
   Peaks peaks;
-  double peak_gops;  // of the weights' number format
+  double peak_gops;  // of products in the number format of the weights
   std::stop_token stop;
 };
 
@@ -100,7 +100,8 @@ Result<StageSpeed> bench_vision(const Bench& bench) {
   const std::int64_t area =
       model.patch_shape().spatial_merge_size * model.patch_shape().spatial_merge_size;
   const std::int64_t frame_tokens = thw[1] * thw[2] / area;
-  const std::int64_t t = std::clamp<std::int64_t>(512 / frame_tokens + 1, 1, thw[0]);
+  const std::int64_t t =
+      std::clamp<std::int64_t>(qwen3vl::kPrefillTokens / frame_tokens + 1, 1, thw[0]);
   const qwen3vl::GridTHW grid{t, thw[1], thw[2]};
   const std::vector<float> patches(
       static_cast<std::size_t>(grid.patches() * model.patch_shape().row_size()), 0.25f);
@@ -156,9 +157,8 @@ struct LanguageRun {
 };
 
 Result<StageSpeed> bench_prefill(const Bench& bench, std::int64_t tokens) {
-  constexpr std::int64_t kBatch = 512;
   TRU_TRY(LanguageRun language, LanguageRun::create(bench, tokens));
-  TRU_TRY(const double ms, language.run(tokens, kBatch));
+  TRU_TRY(const double ms, language.run(tokens, qwen3vl::kPrefillTokens));
   const double flop = qwen3vl::prefill_flop(bench.backend.model().config().text, tokens);
   return StageSpeed{"prefill", static_cast<double>(tokens) / ms * 1000, "tokens/s",
                     flop / ms * 1e-6 / bench.peak_gops};
@@ -169,7 +169,7 @@ Result<StageSpeed> bench_generate(const Bench& bench, std::int64_t tokens) {
   TRU_TRY(const double ms, language.run(tokens, 1));
   const double tokens_per_s = static_cast<double>(tokens) / ms * 1000;
   const double bytes = qwen3vl::bytes_per_generated_token(bench.backend.model().config().text,
-                                                          bench.backend.planner().weight_format());
+                                                          bench.backend.planner().matrix_type());
   return StageSpeed{"generate", tokens_per_s, "tokens/s",
                     tokens_per_s * bytes * 1e-9 / bench.peaks.read_gb_per_s};
 }
@@ -232,7 +232,8 @@ void print_table(const tensor::Device& device, const Peaks& peaks,
   fmt::print(
       "peaks: f32 products {:.0f} GFLOP/s, int8 products {:.0f} GOP/s, reading {:.1f} GB/s\n\n",
       peaks.gemm_f32_gflops, peaks.gemm_int8_gops, peaks.read_gb_per_s);
-  fmt::print("{:<12}{:>12} {:<14}{}\n", "stage", "speed", "", "share of peak");
+  fmt::print("{:<12}{:>12} {:<14}{}\n", "stage", "speed", "",
+             "share of the peak of its number format");
   for (const StageSpeed& stage : stages) {
     fmt::print("{:<12}{:>12.1f} {:<14}{}\n", stage.name, stage.value, stage.unit,
                stage.share_of_peak ? fmt::format("{:.0f} %", *stage.share_of_peak * 100) : "");
@@ -258,10 +259,9 @@ Status run(const BenchOptions& options, std::stop_token stop) {
   TRU_TRY(const auto planned, pipeline::plan_question(question, settings.video, *backend));
   tensor::Device& device = backend->planner().device();
   TRU_TRY(const Peaks peaks, measure_peaks(device));
-  const bool quantised = config.weights == "int8" || config.weights == "int4";
-  const Bench bench{*backend, question, settings.video,
-                    planned,  peaks,    quantised ? peaks.gemm_int8_gops : peaks.gemm_f32_gflops,
-                    stop};
+  TRU_TRY(const double peak_gops,
+          tensor::measure_gemm_gflops(device, backend->planner().matrix_type()));
+  const Bench bench{*backend, question, settings.video, planned, peaks, peak_gops, stop};
   TRU_TRY(auto stages, run_stages(bench, options));
   stages.insert(stages.begin(), load);
   options.json ? print_json(device, peaks, stages) : print_table(device, peaks, stages);

@@ -78,10 +78,15 @@ Result<std::unique_ptr<Prompt>> NativePlanner::build_prompt(
   return std::make_unique<NativePrompt>(std::move(segments), media);
 }
 
+ggml_type NativePlanner::matrix_type() const {
+  const auto on_disk = checkpoint_->dtype("model.language_model.embed_tokens.weight");
+  return weights::matrix_type(weight_format_, on_disk.value_or(weights::Dtype::f32));
+}
+
 Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
                                          std::int64_t max_tokens) {
   if (gflops_ == 0) {
-    TRU_TRY(gflops_, tensor::measure_gemm_gflops(*device_, GGML_TYPE_F32));
+    TRU_TRY(gflops_, tensor::measure_gemm_gflops(*device_, matrix_type()));
   }
   const weights::ModelConfig& config = checkpoint_->config();
   const std::int64_t tokens = prompt.num_tokens();
@@ -94,15 +99,16 @@ Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector
   }
   Estimate estimate;
   estimate.prompt_tokens = tokens;
-  // Norms, softmax and copies take their share beside the matrix products: measured at about a
-  // quarter of the time on two cores.
-  estimate.first_token_s = flop / (gflops_ * 1e9) / 0.75;
+  // Attention, norms and copies run below the rate of large products. docs/BENCHMARKS.md compares
+  // the estimate with what a clip took.
+  constexpr double kShareOfRate = 0.75;
+  estimate.first_token_s = flop / (gflops_ * 1e9) / kShareOfRate;
   const auto kept = static_cast<std::size_t>(std::min(tokens + max_tokens, max_context_));
   const model::KvShape kv = model::qwen3vl::kv_shape(config.text, weight_format_);
   estimate.memory_bytes =
       kept * kv.bytes_per_token() + model::qwen3vl::working_bytes(config, largest_patch, tokens);
   if (weight_format_ != weights::WeightFormat::checkpoint) {
-    estimate.memory_bytes += model::qwen3vl::converted_bytes(config, weight_format_);
+    estimate.memory_bytes += model::qwen3vl::converted_bytes(config, matrix_type());
   }
   return estimate;
 }

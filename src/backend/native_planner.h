@@ -32,7 +32,7 @@ class NativePlanner : public Planner {
   Result<std::unique_ptr<Prompt>> build_prompt(const std::vector<text::Message>& messages,
                                                const std::vector<MediaShape>& media) const override;
 
-  // Takes a tenth of a second to measure the device's speed at its first call.
+  // Measures the device's speed at its first call: some tenths of a second.
   Result<Estimate> estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
                             std::int64_t max_tokens);
 
@@ -40,6 +40,8 @@ class NativePlanner : public Planner {
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
   tensor::Device& device() { return *device_; }
   weights::WeightFormat weight_format() const { return weight_format_; }
+  // The number format in which most products are computed.
+  ggml_type matrix_type() const;
 
  private:
   NativePlanner(std::shared_ptr<const weights::Checkpoint> checkpoint, text::Tokenizer tokenizer,

@@ -14,8 +14,8 @@
 namespace tru::engine {
 
 struct EngineConfig {
-  std::int64_t max_context = 0;       // tokens of prompt and answer; see choose_max_context()
-  std::int64_t prefill_tokens = 512;  // of one forward pass
+  std::int64_t max_context = 0;  // tokens of prompt and answer; see choose_max_context()
+  std::int64_t prefill_tokens = model::qwen3vl::kPrefillTokens;  // of one forward pass
 };
 
 class Engine {

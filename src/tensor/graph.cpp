@@ -22,10 +22,6 @@ Workspace::Workspace(Device& device)
       allocator_(ggml_gallocr_new(device.buffer_type())),
       headers_(header_bytes()) {}
 
-std::size_t Workspace::size_bytes() const {
-  return ggml_gallocr_get_buffer_size(allocator_.get(), 0);
-}
-
 Graph::Graph(Workspace& workspace) : workspace_(workspace) {
   const ggml_init_params params{workspace.headers_.size(), workspace.headers_.data(), true};
   context_.reset(ggml_init(params));

@@ -28,7 +28,6 @@ ContextPtr make_context(std::size_t max_tensors);
 class Workspace {
  public:
   explicit Workspace(Device& device);
-  std::size_t size_bytes() const;
 
  private:
   friend class Graph;

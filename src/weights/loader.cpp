@@ -72,19 +72,20 @@ Result<WeightFormat> parse_weight_format(std::string_view name) {
               "weights '{}' is not a format; allowed are auto, f32, bf16, int8, int4", name);
 }
 
-double bytes_per_weight(WeightFormat format) {
+ggml_type matrix_type(WeightFormat format, Dtype on_disk) {
   switch (format) {
     case WeightFormat::f32:
-      return 4;
-    case WeightFormat::checkpoint:
+      return GGML_TYPE_F32;
     case WeightFormat::bf16:
-      return 2;
+      return GGML_TYPE_BF16;
     case WeightFormat::int8:
-      return ggml_row_size(GGML_TYPE_Q8_0, 1024) / 1024.0;
+      return GGML_TYPE_Q8_0;
     case WeightFormat::int4:
-      return ggml_row_size(GGML_TYPE_Q4_0, 1024) / 1024.0;
+      return GGML_TYPE_Q4_0;
+    case WeightFormat::checkpoint:
+      break;
   }
-  return 4;
+  return type_on_disk(on_disk);
 }
 
 Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device,
@@ -94,32 +95,15 @@ Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& dev
       format_(format),
       context_(tensor::make_context(kMaxTensors)) {}
 
-// What the matrices of `name` become. Quantised rows come in blocks; a matrix whose rows do not
-// divide into them stays in 16 bits.
-ggml_type Loader::matrix_type(const std::string& name, std::int64_t columns) const {
-  const auto quantised = [&](ggml_type type) {
-    return columns % ggml_blck_size(type) == 0 ? type : GGML_TYPE_BF16;
-  };
-  switch (format_) {
-    case WeightFormat::f32:
-      return GGML_TYPE_F32;
-    case WeightFormat::bf16:
-      return GGML_TYPE_BF16;
-    case WeightFormat::int8:
-      return quantised(GGML_TYPE_Q8_0);
-    case WeightFormat::int4:
-      return quantised(GGML_TYPE_Q4_0);
-    case WeightFormat::checkpoint:
-      break;
-  }
-  const auto dtype = checkpoint_->dtype(name);
-  return dtype ? type_on_disk(*dtype) : GGML_TYPE_F32;
+ggml_type Loader::type_of(const std::string& name, std::int64_t columns) const {
+  const ggml_type type = matrix_type(format_, checkpoint_->dtype(name).value_or(Dtype::f32));
+  return columns % ggml_blck_size(type) == 0 ? type : GGML_TYPE_BF16;
 }
 
 ggml_tensor* Loader::matrix(const std::string& name, const std::vector<std::int64_t>& shape) {
   std::int64_t columns = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
-  return request(name, shape, {columns, shape[0]}, matrix_type(name, columns), false);
+  return request(name, shape, {columns, shape[0]}, type_of(name, columns), false);
 }
 
 ggml_tensor* Loader::exact_matrix(const std::string& name, std::int64_t rows,
@@ -129,8 +113,8 @@ ggml_tensor* Loader::exact_matrix(const std::string& name, std::int64_t rows,
 
 ggml_tensor* Loader::transposed_experts(const std::string& name, std::int64_t experts,
                                         std::int64_t rows, std::int64_t columns) {
-  return request(name, {experts, columns, rows}, {columns, rows, experts},
-                 matrix_type(name, columns), true);
+  return request(name, {experts, columns, rows}, {columns, rows, experts}, type_of(name, columns),
+                 true);
 }
 
 ggml_tensor* Loader::vector(const std::string& name, std::int64_t size) {

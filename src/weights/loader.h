@@ -22,8 +22,9 @@ enum class WeightFormat { checkpoint, f32, bf16, int8, int4 };
 // Names as in `--weights`; "auto" is the checkpoint's own format. Error: config_invalid.
 Result<WeightFormat> parse_weight_format(std::string_view name);
 
-// On the device, scales of quantised blocks included; of `checkpoint`, 2 (16 bits) is assumed.
-double bytes_per_weight(WeightFormat format);
+// What the matrices become on the device. Quantised rows come in blocks: a matrix whose rows do not
+// divide into them stays in bf16.
+ggml_type matrix_type(WeightFormat format, Dtype on_disk);
 
 // Owns the device memory that loaded tensors live in, mapped files included.
 struct LoadedWeights {
@@ -71,7 +72,7 @@ class Loader {
 
   ggml_tensor* request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
                        const std::vector<std::int64_t>& ne, ggml_type type, bool transposed);
-  ggml_type matrix_type(const std::string& name, std::int64_t columns) const;
+  ggml_type type_of(const std::string& name, std::int64_t columns) const;
   bool map(const Request& request, LoadedWeights& weights);
   void convert(const Request& request) const;
 

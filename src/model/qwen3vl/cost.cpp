@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/qwen3vl/language.h"
 #include "weights/tensor_list.h"
 
 namespace tru::model::qwen3vl {
@@ -16,6 +17,11 @@ double active_weights(const weights::TextConfig& c, int layer) {
   if (!c.is_sparse(layer)) return attention + 3 * hidden * c.intermediate_size;
   return attention + hidden * c.num_experts +
          3 * hidden * c.moe_intermediate_size * c.num_experts_per_tok;
+}
+
+// Scales of quantised blocks included.
+double bytes_per_weight(ggml_type type) {
+  return static_cast<double>(ggml_type_size(type)) / static_cast<double>(ggml_blck_size(type));
 }
 
 }  // namespace
@@ -49,15 +55,14 @@ double prefill_flop(const weights::TextConfig& c, std::int64_t tokens) {
   return flop;
 }
 
-double bytes_per_generated_token(const weights::TextConfig& c, weights::WeightFormat format) {
+double bytes_per_generated_token(const weights::TextConfig& c, ggml_type type) {
   double weights = static_cast<double>(c.hidden_size) * c.vocab_size;
   for (int i = 0; i < c.num_hidden_layers; ++i) weights += active_weights(c, i);
-  return weights * weights::bytes_per_weight(format);
+  return weights * bytes_per_weight(type);
 }
 
 std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patches,
                           std::int64_t tokens) {
-  constexpr std::int64_t kPrefillTokens = 512;
   const weights::VisionConfig& v = config.vision;
   const weights::TextConfig& t = config.text;
   const std::int64_t area = v.spatial_merge_size * v.spatial_merge_size;
@@ -70,14 +75,14 @@ std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patch
   return static_cast<std::size_t>(vision + language) * sizeof(float);
 }
 
-std::size_t converted_bytes(const weights::ModelConfig& config, weights::WeightFormat format) {
+std::size_t converted_bytes(const weights::ModelConfig& config, ggml_type type) {
   double weights = 0;
   for (const weights::TensorSpec& tensor : weights::expected_tensors(config)) {
     double count = 1;
     for (const std::int64_t size : tensor.shape) count *= static_cast<double>(size);
     weights += count;
   }
-  return static_cast<std::size_t>(weights * weights::bytes_per_weight(format));
+  return static_cast<std::size_t>(weights * bytes_per_weight(type));
 }
 
 }  // namespace tru::model::qwen3vl

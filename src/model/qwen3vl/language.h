@@ -16,6 +16,10 @@
 
 namespace tru::model::qwen3vl {
 
+// A long prompt goes through in passes of this many tokens: enough to keep the processor at large
+// matrix products, few enough that intermediate results stay small.
+inline constexpr std::int64_t kPrefillTokens = 512;
+
 // `count` rows of `features` from `first_feature` stand at the batch's rows from `first_row`.
 struct VisualRows {
   std::int64_t first_row = 0;
