@@ -5,7 +5,7 @@ pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(CLI11 REQUIRED)
 
-tru_folder(base     USES fmt::fmt Threads::Threads)
+tru_folder(base     USES fmt::fmt Threads::Threads Boost::json)
 tru_folder(tensor   USES tru_base ggml)
 tru_folder(weights  USES tru_tensor Boost::json)
 tru_folder(text     USES tru_base PkgConfig::PCRE2 PkgConfig::UTF8PROC Boost::json)

@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/progress.h"
+#include "base/json_text.h"
 #include "base/stopwatch.h"
 #include "pipeline/answer_video.h"
 #include "pipeline/report_json.h"
@@ -182,7 +183,7 @@ int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
       continue;
     }
     if (options.json) {
-      fmt::print("{}\n", json::serialize(to_json(job, *answer, (*backend)->info(), load_ms)));
+      fmt::print("{}\n", to_json_text(to_json(job, *answer, (*backend)->info(), load_ms)));
     } else {
       fmt::print("\n");
     }

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/progress.h"
+#include "base/json_text.h"
 #include "base/stopwatch.h"
 #include "media/resize.h"
 #include "model/qwen3vl/cost.h"
@@ -222,7 +223,7 @@ void print_json(const tensor::Device& device, const Peaks& peaks,
                                  {"gemm_int8_gops", peaks.gemm_int8_gops},
                                  {"read_gb_per_s", peaks.read_gb_per_s}}},
                                {"stages", std::move(list)}};
-  fmt::print("{}\n", json::serialize(object));
+  fmt::print("{}\n", to_json_text(object));
 }
 
 void print_table(const tensor::Device& device, const Peaks& peaks,

@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/exit_code.h"
+#include "base/json_text.h"
 #include "pipeline/answer_video.h"
 #include "pipeline/report_json.h"
 
@@ -85,7 +86,7 @@ int plan(const PlanOptions& options) {
     const bool fits = estimate->prompt_tokens < model.max_context;
     const auto reports = planned->reports();
     if (options.json) {
-      fmt::print("{}\n", json::serialize(to_json(reports, *estimate, fits)));
+      fmt::print("{}\n", to_json_text(to_json(reports, *estimate, fits)));
       continue;
     }
     print_table(reports.front(), *estimate, model);

@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
 
+#include <boost/json.hpp>
+#include <cmath>
 #include <stop_token>
 #include <thread>
 
 #include "base/base64.h"
 #include "base/channel.h"
+#include "base/json_text.h"
 #include "base/result.h"
 
 namespace tru {
@@ -62,6 +65,18 @@ TEST(Base64, DecodesBothAlphabetsAndRefusesTheRest) {
   EXPECT_EQ(text("Zm9v!"), std::nullopt);
   EXPECT_EQ(text("Z"), std::nullopt);
   EXPECT_EQ(text("Zg==="), std::nullopt);
+}
+
+TEST(JsonText, WritesNumbersTheShortWayAndLosesNoBit) {
+  namespace json = boost::json;
+  EXPECT_EQ(to_json_text(json::array{3.0, 0.0125, -0.0, 7, nullptr, true}),
+            "[3.0,0.0125,-0.0,7,null,true]");
+  EXPECT_EQ(to_json_text(json::object{{"a\"b", json::object{}}, {"c", json::array{}}}),
+            R"({"a\"b":{},"c":[]})");
+  for (const double number : {0.1, 1e300, -9.724146127700806e-1, 5e-324, 123456789.123}) {
+    EXPECT_EQ(json::parse(to_json_text(number)).get_double(), number) << number;
+  }
+  EXPECT_EQ(to_json_text(std::nan("")), "null");
 }
 
 }  // namespace
