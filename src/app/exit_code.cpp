@@ -24,6 +24,7 @@ int exit_code(ErrorCode code) {
       return kCancelled;
     case ErrorCode::context_overflow:
     case ErrorCode::engine_failed:
+    case ErrorCode::storage_full:
     case ErrorCode::internal:
       break;
   }

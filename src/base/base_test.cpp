@@ -1,13 +1,20 @@
 #include <gmock/gmock.h>
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <boost/json.hpp>
 #include <cmath>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <stop_token>
 #include <thread>
 
 #include "base/base64.h"
 #include "base/channel.h"
 #include "base/json_text.h"
+#include "base/private_file.h"
 #include "base/result.h"
 
 namespace tru {
@@ -77,6 +84,58 @@ TEST(JsonText, WritesNumbersTheShortWayAndLosesNoBit) {
     EXPECT_EQ(json::parse(to_json_text(number)).get_double(), number) << number;
   }
   EXPECT_EQ(to_json_text(std::nan("")), "null");
+}
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(PrivateFile, IsPrivateAndGoesWithItsOwner) {
+  std::filesystem::path path;
+  {
+    auto file = *PrivateFile::create(testing::TempDir(), ".mp4");
+    ASSERT_TRUE(file.append("ab"));
+    ASSERT_TRUE(file.append("cd"));
+    PrivateFile moved = std::move(file);
+    path = moved.path();
+    struct stat info {};
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+    EXPECT_EQ(moved.size_bytes(), 4U);
+    EXPECT_EQ(content_of(path), "abcd");
+    EXPECT_EQ(path.extension(), ".mp4");
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(PrivateFile, StaysWhenKept) {
+  auto file = *PrivateFile::create(testing::TempDir());
+  ASSERT_TRUE(file.append("x"));
+  const auto path = std::move(file).keep();
+  EXPECT_EQ(content_of(path), "x");
+  std::filesystem::remove(path);
+}
+
+TEST(PrivateFile, SaysWhenThereIsNoRoom) {
+  auto file = *PrivateFile::create(testing::TempDir());
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old_limit{};
+  ::getrlimit(RLIMIT_FSIZE, &old_limit);
+  const rlimit limit{4, old_limit.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  const auto status = file.append("12345");
+  ::setrlimit(RLIMIT_FSIZE, &old_limit);
+  std::signal(SIGXFSZ, old_handler);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::storage_full);
+}
+
+TEST(PrivateFile, NamesNoPathInErrors) {
+  const auto refused = PrivateFile::create("/nowhere/at/all");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::internal);
+  EXPECT_EQ(refused.error().message.find('/'), std::string::npos);
 }
 
 }  // namespace

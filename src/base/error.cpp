@@ -30,6 +30,8 @@ std::string_view to_string(ErrorCode code) {
       return "media_dimensions";
     case ErrorCode::media_too_long:
       return "media_too_long";
+    case ErrorCode::storage_full:
+      return "storage_full";
     case ErrorCode::internal:
       return "internal";
   }

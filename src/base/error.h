@@ -22,6 +22,7 @@ enum class ErrorCode {
   media_no_video,     // a media file without pictures
   media_dimensions,   // pictures too large, or too long and thin
   media_too_long,     // more time or packets than we index
+  storage_full,       // no room on the disk
   internal,           // a fault of ours
 };
 
