@@ -1,0 +1,87 @@
+// One request and the way to its answer, as a handler sees it. Lives on the io thread, from the
+// request's headers to the end of the answer.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "http/event_stream.h"
+#include "http/headers.h"
+#include "http/problem.h"
+#include "http/request_head.h"
+#include "http/task.h"
+#include "http/workers.h"
+
+namespace tru::http {
+
+class Connection;
+struct RouteMatch;
+
+class Exchange {
+ public:
+  Exchange(Connection& connection, RequestHead head);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // The request: method, path, query, header fields.
+  const RequestHead& head() const { return head_; }
+  Verb method() const { return head_.method; }
+  // The part of the path that stood for {name} in the route's pattern, percent-decoded. Asserts
+  // that the pattern has it.
+  const std::string& param(std::string_view name) const;
+  // The matched pattern, such as "/v1/requests/{id}/events"; empty when there is no such route.
+  std::string_view route() const;
+  // The matched route's flags; 0 when there is no such route, so that a guard can deny by default.
+  unsigned route_flags() const;
+
+  // X-Request-ID: the client's if it is sane, else 128 random bits in hex.
+  const std::string& id() const { return id_; }
+  const asio::ip::address& peer() const;
+
+  // Stops within 1 s when the client leaves, and at the end of a shutdown's grace. A client that
+  // only closes its sending side counts as gone (as in nginx). Watched as soon as the whole body
+  // was read, or when there is none.
+  std::stop_token stop() const;
+
+  // Where blocking work of this server runs (http/workers.h).
+  Workers& workers() const;
+
+  // Fields that are added to the answer whatever it will be: rate limits, warnings, problems too.
+  Headers& response_headers() { return response_headers_; }
+
+  // The body's length as announced; nothing for chunked bodies, 0 when there is none.
+  std::optional<std::uint64_t> content_length() const;
+
+  // The whole body. 413 body_too_large as soon as it is known to be longer than limit_bytes, 408
+  // when it comes too slowly, 400 when its framing is broken.
+  Task<Expected<std::string>> read_body(std::uint64_t limit_bytes);
+
+  // The next bytes of the body, up to to.size(); 0 at its end. Errors as read_body. Calls must
+  // not overlap.
+  Task<Expected<std::size_t>> read_some(std::span<char> to);
+
+  // Sends the head of a text/event-stream answer, with `headers`. The handler goes on to send
+  // events and returns what EventStream::finish() gives.
+  Task<EventStream> start_events(Headers headers = {});
+
+ private:
+  friend class Session;
+  friend class EventStream;
+
+  Connection& connection_;
+  RequestHead head_;
+  std::string id_;
+  std::unique_ptr<RouteMatch> match_;
+  Headers response_headers_;
+};
+
+}  // namespace tru::http

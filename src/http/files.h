@@ -1,0 +1,62 @@
+// Answers made of files: one of ours from the disk, or the web page's.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/exchange.h"
+#include "http/response.h"
+#include "http/task.h"
+
+namespace tru::http {
+
+struct FileInfo {
+  std::string content_type;
+  std::string etag;  // quoted and strong; empty: made of size and time of change
+  std::string cache_control = "private, no-cache";
+};
+
+// A file with Range (one range; several are answered in full), If-Range, If-None-Match and
+// If-Modified-Since: 200, 206, 304, 416, or 404 when it is not there.
+Task<Response> file_response(Exchange& exchange, std::filesystem::path path, FileInfo info);
+
+// 304 if the client has `etag` already, else the response with that ETag.
+Response with_etag(const Exchange& exchange, std::string_view etag, Response response);
+
+// Every file below a folder, read once at the start: nothing else can be reached, whatever the
+// path. "x.br" and "x.gz" beside "x" are its compressed forms. "/a" also finds "a.html" and
+// "a/index.html".
+class StaticFiles {
+ public:
+  struct Options {
+    std::string html_csp;                             // Content-Security-Policy of pages
+    std::string immutable_prefix = "/_next/static/";  // these are cached for a year
+  };
+
+  // config_invalid when the folder cannot be read.
+  static Result<StaticFiles> load(const std::filesystem::path& folder, Options options);
+
+  // The file at the exchange's path: 200, 304; else /404.html with 404, else not_found.
+  Response answer(const Exchange& exchange) const;
+
+  bool has(std::string_view path) const;
+
+ private:
+  using Content = std::shared_ptr<const std::string>;
+  struct File {
+    Content plain, brotli, gzip;  // null: not there
+    std::string content_type;
+    std::string hash;
+  };
+
+  const File* find(const std::string& path) const;
+
+  std::map<std::string, File, std::less<>> files_;  // by path, "/index.html"
+  Options options_;
+};
+
+}  // namespace tru::http
