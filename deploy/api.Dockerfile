@@ -1,0 +1,81 @@
+# The service: tru, the demo model, the page, and an FFmpeg built for just the formats that tru
+# reads; no compiler, no Python. From the repository's root:
+#
+#   deploy/build_images.sh                            both images, with labels and SBOM
+#   docker build -f deploy/api.Dockerfile -t tru-api .
+#
+# With GPU support (ggml's CUDA back end):
+#
+#   docker build -f deploy/api.Dockerfile -t tru-api:cuda --build-arg CUDA=ON \
+#     --build-arg BUILD_BASE=nvidia/cuda:12.6.3-devel-debian12 \
+#     --build-arg RUN_BASE=nvidia/cuda:12.6.3-runtime-debian12 .
+ARG BUILD_BASE=debian:12-slim
+ARG RUN_BASE=debian:12-slim
+
+# FFmpeg from Debian's source package, with its security patches. A decoder that is not built cannot
+# be attacked.
+FROM ${BUILD_BASE} AS ffmpeg
+RUN printf 'deb-src %s bookworm main\ndeb-src %s-security bookworm-security main\n' \
+      http://deb.debian.org/debian http://deb.debian.org/debian > /etc/apt/sources.list.d/src.list \
+ && apt-get update \
+ && apt-get install -y --no-install-recommends \
+      build-essential dpkg-dev nasm pkg-config libdav1d-dev zlib1g-dev
+WORKDIR /ffmpeg
+RUN apt-get source ffmpeg
+COPY deploy/build_ffmpeg.sh /usr/local/bin/
+RUN cd ffmpeg-*/ && bash /usr/local/bin/build_ffmpeg.sh /opt/ffmpeg
+
+FROM ${BUILD_BASE} AS build
+ARG CUDA=OFF
+WORKDIR /src
+COPY tools/setup.sh tools/fetch_ggml tools/
+COPY deploy/install_build_packages.sh deploy/
+RUN bash deploy/install_build_packages.sh \
+ && apt-get install -y --no-install-recommends libdav1d-dev \
+ && tools/fetch_ggml
+COPY --from=ffmpeg /opt/ffmpeg /opt/ffmpeg
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY src src
+COPY models models
+COPY deploy deploy
+RUN PKG_CONFIG_PATH=/opt/ffmpeg/lib/pkgconfig \
+    cmake --preset release -DTRU_TESTS=OFF -DGGML_CUDA=${CUDA} \
+ && ninja -C build tru \
+ && DESTDIR=/rootfs cmake --install build --prefix /opt/tru --strip \
+ && mkdir -p /rootfs/opt/tru/lib \
+ && cp -P /opt/ffmpeg/lib/lib*.so.* /rootfs/opt/tru/lib/ \
+ && install -D -m 0755 deploy/healthcheck.sh /rootfs/opt/tru/bin/healthcheck
+
+FROM ${BUILD_BASE} AS page
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates npm
+WORKDIR /src
+COPY tools tools
+COPY web web
+RUN tools/build_web
+
+FROM ${RUN_BASE}
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="TRU" \
+      org.opencontainers.image.description="Ask a video a question" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates tini \
+      libboost-json1.81.0 libboost-url1.81.0 libfmt9 libpcre2-8-0 libutf8proc2 libjpeg62-turbo \
+      libdav1d6 libcurl4 libbrotli1 zlib1g libstdc++6 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*.log /var/log/apt /usr/share/doc \
+      /usr/share/man /usr/share/locale \
+ && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin tru \
+ && install -d -o tru -g tru -m 0700 /data /models
+COPY --from=build /rootfs/opt/tru /opt/tru
+COPY --from=page /src/web/out /opt/tru/share/tru/web
+USER 10001:10001
+ENV PATH=/opt/tru/bin:$PATH LD_LIBRARY_PATH=/opt/tru/lib \
+    HOST=0.0.0.0 PORT=8000 DATA_DIR=/data HF_HOME=/models UPLOAD_DIR=/tmp/tru
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 CMD ["healthcheck"]
+ENTRYPOINT ["tini", "--", "tru"]
+CMD ["serve"]
