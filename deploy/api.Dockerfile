@@ -15,15 +15,17 @@ ARG RUN_BASE=debian:12-slim
 # FFmpeg from Debian's source package, with its security patches. A decoder that is not built cannot
 # be attacked.
 FROM ${BUILD_BASE} AS ffmpeg
-RUN printf 'deb-src %s bookworm main\ndeb-src %s-security bookworm-security main\n' \
-      http://deb.debian.org/debian http://deb.debian.org/debian > /etc/apt/sources.list.d/src.list \
+RUN cd /etc/apt && touch sources.list \
+ && sed -n 's/^deb /deb-src /p' sources.list > sources.list.d/sources-too.list \
+ && find sources.list.d -name '*.sources' -exec sed -i 's/^Types: deb$/Types: deb deb-src/' {} + \
  && apt-get update \
  && apt-get install -y --no-install-recommends \
       build-essential dpkg-dev nasm pkg-config libdav1d-dev zlib1g-dev
 WORKDIR /ffmpeg
 RUN apt-get source ffmpeg
-COPY deploy/build_ffmpeg.sh /usr/local/bin/
-RUN cd ffmpeg-*/ && bash /usr/local/bin/build_ffmpeg.sh /opt/ffmpeg
+COPY deploy/build_ffmpeg.sh ./
+RUN cd ffmpeg-*/ && bash ../build_ffmpeg.sh /ffmpeg/installed \
+ && dpkg-parsechangelog -S Version > /ffmpeg/installed/version
 
 FROM ${BUILD_BASE} AS build
 ARG CUDA=OFF
@@ -33,19 +35,20 @@ COPY deploy/install_build_packages.sh deploy/
 RUN bash deploy/install_build_packages.sh \
  && apt-get install -y --no-install-recommends libdav1d-dev \
  && tools/fetch_ggml
-COPY --from=ffmpeg /opt/ffmpeg /opt/ffmpeg
+COPY --from=ffmpeg /ffmpeg/installed /ffmpeg/installed
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY src src
 COPY models models
 COPY deploy deploy
-RUN PKG_CONFIG_PATH=/opt/ffmpeg/lib/pkgconfig \
+RUN PKG_CONFIG_PATH=/ffmpeg/installed/lib/pkgconfig \
     cmake --preset release -DTRU_TESTS=OFF -DGGML_CUDA=${CUDA} \
  && ninja -C build tru \
- && DESTDIR=/rootfs cmake --install build --prefix /opt/tru --strip \
- && mkdir -p /rootfs/opt/tru/lib \
- && cp -P /opt/ffmpeg/lib/lib*.so.* /rootfs/opt/tru/lib/ \
- && install -D -m 0755 deploy/healthcheck.sh /rootfs/opt/tru/bin/healthcheck
+ && DESTDIR=/rootfs cmake --install build --prefix /usr/lib/tru --strip \
+ && mkdir -p /rootfs/usr/lib/tru/lib \
+ && cp -P /ffmpeg/installed/lib/lib*.so.* /rootfs/usr/lib/tru/lib/ \
+ && cp /ffmpeg/installed/version /rootfs/usr/lib/tru/share/tru/ffmpeg-version \
+ && install -D -m 0755 deploy/healthcheck.sh /rootfs/usr/lib/tru/bin/healthcheck
 
 FROM ${BUILD_BASE} AS page
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates npm
@@ -70,10 +73,10 @@ RUN apt-get update \
       /usr/share/man /usr/share/locale \
  && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin tru \
  && install -d -o tru -g tru -m 0700 /data /models
-COPY --from=build /rootfs/opt/tru /opt/tru
-COPY --from=page /src/web/out /opt/tru/share/tru/web
+COPY --from=build /rootfs/usr/lib/tru /usr/lib/tru
+COPY --from=page /src/web/out /usr/lib/tru/share/tru/web
 USER 10001:10001
-ENV PATH=/opt/tru/bin:$PATH LD_LIBRARY_PATH=/opt/tru/lib \
+ENV PATH=/usr/lib/tru/bin:$PATH LD_LIBRARY_PATH=/usr/lib/tru/lib \
     HOST=0.0.0.0 PORT=8000 DATA_DIR=/data HF_HOME=/models UPLOAD_DIR=/tmp/tru
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 CMD ["healthcheck"]

@@ -3,11 +3,9 @@
 #
 #   deploy/build_images.sh [--bases] [--host-network] [api] [web]
 #
-#   --bases          first make the base image debian:12-slim from Debian's archive with debootstrap,
-#                    for machines that reach no image registry (needs root and debootstrap)
+#   --bases          first make the base image debian:12-slim with debootstrap, for machines
+#                    that reach no image registry (needs root and debootstrap)
 #   --host-network   build with the host's network
-#
-# SOURCES_LIST: a file for /etc/apt of the base image, where packages come from a mirror.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=build/images
@@ -18,7 +16,7 @@ for argument in "$@"; do
     --host-network) network=(--network host) ;;
     api | web) images+=("$argument") ;;
     *)
-      sed -n '2,12s/^# \{0,1\}//p' "$0"
+      sed -n '2,8s/^# \{0,1\}//p' "$0"
       exit 2
       ;;
   esac
@@ -28,18 +26,15 @@ mkdir -p "$out"
 
 # What Debian's own slim image leaves out: documentation, manual pages and translations.
 make_base() {
-  local root="$out/base"
+  local root="$out/base" mirror
   rm -rf "$root"
-  debootstrap --variant=minbase --components=main bookworm "$root" http://deb.debian.org/debian \
-    >"$out/debootstrap.log"
+  debootstrap --variant=minbase --components=main bookworm "$root" >"$out/debootstrap.log"
   rm -rf "$root"/usr/share/{doc,man,info,locale,lintian}/* "$root"/var/cache/apt/archives/*.deb \
     "$root"/var/lib/apt/lists/* "$root"/var/log/*.log
-  printf 'path-exclude /usr/share/doc/*\npath-exclude /usr/share/man/*\npath-exclude /usr/share/locale/*\n' \
-    >"$root/etc/dpkg/dpkg.cfg.d/slim"
-  printf 'deb http://deb.debian.org/debian %s main\n' bookworm bookworm-updates \
-    >"$root/etc/apt/sources.list"
-  printf 'deb http://deb.debian.org/debian-security bookworm-security main\n' \
-    >>"$root/etc/apt/sources.list"
+  printf 'path-exclude /usr/share/%s/*\n' doc man locale >"$root/etc/dpkg/dpkg.cfg.d/slim"
+  mirror="$(sed -n 's/^deb \(.*\) bookworm main.*/\1/p' "$root/etc/apt/sources.list")"
+  printf 'deb %s main\n' "$mirror bookworm" "$mirror bookworm-updates" \
+    "$mirror-security bookworm-security" >"$root/etc/apt/sources.list"
   tar -C "$root" -c . | docker import --change 'CMD ["bash"]' - debian:12-slim >/dev/null
   rm -rf "$root"
 }
@@ -67,8 +62,8 @@ list_packages() { # IMAGE: name, version, license
     tru-api)
       docker run --rm --entrypoint dpkg-query "$1" -W -f '${Package}\t${Version}\tNOASSERTION\n'
       printf 'ggml\t%s\tMIT\n' "$(sed -n 's/^version=//p' tools/fetch_ggml)"
-      printf 'ffmpeg\t%s\tLGPL-2.1-or-later\n' \
-        "$(docker run --rm --entrypoint sh "$1" -c 'ls /opt/tru/lib' | sed -n 's/libavcodec.so.//p' | tail -n 1)"
+      printf 'ffmpeg\t%s\tLGPL-2.1-or-later\n' "$(docker run --rm --entrypoint cat "$1" \
+        /usr/lib/tru/share/tru/ffmpeg-version)"
       ;;
     tru-web)
       python3 - <<'END'

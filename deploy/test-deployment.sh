@@ -31,8 +31,17 @@ request() {
   fi
 }
 
-body_has() { grep -q -- "$1" "$scratch/body" || { reason="no '$1' in: $(head -c 200 "$scratch/body")"; return 1; }; }
-header_has() { grep -qi -- "$1" "$scratch/headers" || { reason="no header '$1'"; return 1; }; }
+body_has() {
+  grep -q -- "$1" "$scratch/body" && return
+  reason="no '$1' in: $(head -c 200 "$scratch/body")"
+  return 1
+}
+
+header_has() {
+  grep -qi -- "$1" "$scratch/headers" && return
+  reason="no header '$1'"
+  return 1
+}
 
 check() { # NAME FUNCTION
   local started reason=""
@@ -48,9 +57,13 @@ check() { # NAME FUNCTION
 
 health() { request 200 "$api/v1/health" && body_has '"status":"healthy"'; }
 ready() { request 200 "$api/v1/ready"; }
-detailed() { request 200 "$api/v1/health/detailed" && body_has '"loaded":true' && body_has '"queue"'; }
+detailed() {
+  request 200 "$api/v1/health/detailed" && body_has '"loaded":true' && body_has '"queue"'
+}
 card() { request 200 "$api/" -H 'Accept: application/json' && body_has '"service"'; }
-docs() { request 200 "$api/docs" && request 200 "$api/openapi.json" && body_has '"openapi"'; }
+docs() {
+  request 200 "$api/docs" && request 200 "$api/openapi.json" && body_has '"openapi"'
+}
 models() { request 200 "$api/v1/models" && body_has '"object":"list"'; }
 metrics() { request 200 "$api/metrics" && body_has 'tru_http_requests_total'; }
 cors() {
@@ -79,12 +92,16 @@ url() {
   fi
 }
 stream() {
-  request 200 "$api/v1/inference/upload" -F "video=@$video" -F 'prompt=What happens?' -F stream=true \
-    && body_has '^event: token' && body_has '^event: done'
+  request 200 "$api/v1/inference/upload" -F "video=@$video" -F 'prompt=What happens?' \
+    -F stream=true && body_has '^event: token' && body_has '^event: done'
 }
 chat() {
-  printf '{"messages":[{"role":"user","content":[{"type":"video_url","video_url":{"url":"data:video/mp4;base64,%s"}},{"type":"text","text":"What happens?"}]}],"max_tokens":40}' \
-    "$(base64 -w0 "$video")" >"$scratch/chat.json"
+  {
+    printf '{"max_tokens":40,"messages":[{"role":"user","content":['
+    printf '{"type":"video_url","video_url":{"url":"data:video/mp4;base64,'
+    base64 -w0 "$video"
+    printf '"}},{"type":"text","text":"What happens?"}]}]}'
+  } >"$scratch/chat.json"
   request 200 "$api/v1/chat/completions" -H 'Content-Type: application/json' \
     --data-binary "@$scratch/chat.json" && body_has '"object":"chat.completion"'
 }
@@ -95,19 +112,25 @@ not_a_video() {
 }
 no_prompt() { request 422 "$api/v1/inference/upload" -F "video=@$video" && body_has prompt; }
 broken_json() {
-  request 400 "$api/v1/inference/url" -H 'Content-Type: application/json' -d '{' && body_has json_invalid
+  request 400 "$api/v1/inference/url" -H 'Content-Type: application/json' -d '{' &&
+    body_has json_invalid
 }
 bad_field() {
-  request 422 "$api/v1/inference/upload" -F "video=@$video" -F 'prompt=What?' -F fps=-1 && body_has fps
+  request 422 "$api/v1/inference/upload" -F "video=@$video" -F 'prompt=What?' -F fps=-1 &&
+    body_has fps
 }
 missing_route() { request 404 "$api/v1/nothing-here" && body_has '"error"'; }
 wrong_method() { request 405 -X PUT "$api/v1/health" && header_has '^allow:'; }
-foreign_host() { request 403 "$api/v1/models" -H 'Host: elsewhere.example' && body_has host_not_allowed; }
+foreign_host() {
+  request 403 "$api/v1/models" -H 'Host: elsewhere.example' && body_has host_not_allowed
+}
 wrong_key() {
   local auth=(-H 'Authorization: Bearer certainly-not-a-key')
   request 401 "$api/v1/models"
 }
-page() { request 200 "$web/" && body_has '<html' && header_has '^content-security-policy:'; }
+page() {
+  request 200 "$web/" && body_has '<html' && header_has '^content-security-policy:'
+}
 page_of_service() { request 200 "$api/" -H 'Accept: text/html' && body_has '<html'; }
 
 check "health" health
