@@ -32,7 +32,7 @@ function(tru_tests name library)
   add_executable(test_${name} ${ARGN})
   target_link_libraries(test_${name} PRIVATE ${library} tru_warnings GTest::gmock_main)
   target_compile_definitions(test_${name} PRIVATE
-    TRU_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+    TRU_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data" TRU_DOCS="${CMAKE_SOURCE_DIR}/docs")
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS ${name} TIMEOUT 900)
 endfunction()

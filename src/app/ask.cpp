@@ -148,13 +148,13 @@ std::vector<pipeline::MediaRef> media_in_order(const CLI::App& command, const As
 
 int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
         std::stop_token stop) {
-  auto settings = read_settings();
+  auto settings = read_settings(options.settings);
   if (!settings) return report(settings.error());
   auto jobs = make_jobs(options, media);
   if (!jobs) return report(jobs.error());
   const auto video = video_request(options.video);
   if (!video) return report(video.error());
-  const auto config = native_config(options.model, *settings);
+  const auto config = native_config(*settings);
   if (!config) return report(config.error());
 
   const bool show = !options.quiet;

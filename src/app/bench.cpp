@@ -242,9 +242,9 @@ void print_table(const tensor::Device& device, const Peaks& peaks,
 }
 
 Status run(const BenchOptions& options, std::stop_token stop) {
-  TRU_TRY(Settings settings, read_settings());
+  TRU_TRY(Settings settings, read_settings(options.settings));
   TRU_TRY(const pipeline::VideoRequest video, video_request(options.video));
-  TRU_TRY(const backend::NativeConfig config, native_config(options.model, settings));
+  TRU_TRY(const backend::NativeConfig config, native_config(settings));
   const Stopwatch load_watch;
   TRU_TRY(const auto backend, backend::NativeBackend::load(config));
   const StageSpeed load{"load", load_watch.elapsed_ms(), "ms", std::nullopt};

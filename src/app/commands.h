@@ -12,6 +12,7 @@ int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
         std::stop_token stop);
 int plan(const PlanOptions& options);
 int bench(const BenchOptions& options, std::stop_token stop);
+int settings(const SettingsOptions& options);
 
 // Completion script for bash, zsh or fish, made from the flags of `program`.
 int completion(const CLI::App& program, const std::string& shell);

@@ -39,17 +39,21 @@ int main(int argc, char** argv) {
   AskOptions ask_options;
   PlanOptions plan_options;
   BenchOptions bench_options;
+  SettingsOptions settings_options;
   std::string shell;
   CLI::App* ask_command = program.add_subcommand("ask", "answer a question about videos");
   CLI::App* plan_command =
       program.add_subcommand("plan", "show what would be seen of a video, without running a model");
   CLI::App* bench_command =
       program.add_subcommand("bench", "measure the speed of every stage on this machine");
+  CLI::App* settings_command =
+      program.add_subcommand("settings", "show every setting, its value and where that comes from");
   CLI::App* completion_command =
       program.add_subcommand("completion", "print a completion script for your shell");
   add_ask(*ask_command, ask_options);
   add_plan(*plan_command, plan_options);
   add_bench(*bench_command, bench_options);
+  add_settings_command(*settings_command, settings_options);
   completion_command->add_option("shell", shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
@@ -66,5 +70,6 @@ int main(int argc, char** argv) {
   if (*ask_command) return ask(ask_options, media_in_order(*ask_command, ask_options), stop);
   if (*plan_command) return plan(plan_options);
   if (*bench_command) return bench(bench_options, stop);
+  if (*settings_command) return settings(settings_options);
   return completion(program, shell);
 }

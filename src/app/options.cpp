@@ -5,62 +5,39 @@
 namespace tru::app {
 namespace {
 
-void add_model(CLI::App& command, ModelOptions& options) {
-  auto* group = command.add_option_group("Model");
-  group->add_option("--model", options.model, "checkpoint folder or ORG/NAME [MODEL_PATH]")
-      ->type_name("DIR|ORG/NAME");
-  group->add_option("--weights", options.weights, "number format of the weights [WEIGHTS]")
-      ->check(CLI::IsMember({"auto", "f32", "bf16", "int8", "int4"}));
-  group->add_option("--device", options.device, "auto, cpu or a GPU's name [DEVICE]")
-      ->type_name("NAME");
-  group->add_option("--threads", options.threads, "CPU threads, 0: all [THREADS]")
-      ->check(CLI::Range(0, 512));
-  group
-      ->add_option("--max-context", options.max_context,
-                   "tokens of prompt and answer [MAX_CONTEXT]")
-      ->check(CLI::Range(256, 1 << 24));
-}
-
 void add_video(CLI::App& command, VideoOptions& options) {
-  auto* group = command.add_option_group("Video");
   media::VideoParams& params = options.params;
-  auto* fps = group->add_option("--fps", params.fps, "frames per second, up to 60")->type_name("N");
-  group->add_option("--num-frames", params.num_frames, "exactly this many frames")
-      ->type_name("N")
-      ->excludes(fps);
-  group->add_option("--max-frames", params.max_frames, "at most this many frames")->type_name("N");
-  group->add_option("--min-pixels", params.min_pixels, "per frame")->type_name("N");
-  group->add_option("--max-pixels", params.max_pixels, "per frame")->type_name("N");
-  group->add_option("--total-pixels", params.total_pixels, "frames * height * width")
-      ->type_name("N");
-  group->add_option("--start", options.start_s, "watch from this second on")->type_name("S");
-  group->add_option("--end", params.end_s, "watch up to this second")->type_name("S");
-  group
-      ->add_option("--profile", options.profile,
-                   "pixel limits: the checkpoint's own, or a budget that fits the context")
+  const auto add = [&](const char* flag, auto& field, const char* help) {
+    return command.add_option(flag, field, help)->type_name("N")->group("Video");
+  };
+  auto* fps = add("--fps", params.fps, "frames per second, up to 60");
+  add("--num-frames", params.num_frames, "exactly this many frames")->excludes(fps);
+  add("--max-frames", params.max_frames, "at most this many frames");
+  add("--min-pixels", params.min_pixels, "per frame");
+  add("--max-pixels", params.max_pixels, "per frame");
+  add("--total-pixels", params.total_pixels, "frames * height * width");
+  add("--start", options.start_s, "watch from this second on")->type_name("S");
+  add("--end", params.end_s, "watch up to this second")->type_name("S");
+  add("--profile", options.profile,
+      "pixel limits: the checkpoint's own, or a budget that fits the context")
+      ->type_name("NAME")
       ->check(CLI::IsMember({"checkpoint", "quick", "balanced", "detailed"}));
-  group
-      ->add_option("--timing", options.timing,
-                   "stamp frames with their true time, or with number / average rate")
+  add("--timing", options.timing,
+      "stamp frames with their true time, or with number / average rate")
+      ->type_name("NAME")
       ->check(CLI::IsMember({"pts", "index"}));
 }
 
 void add_generation(CLI::App& command, GenerationOptions& options) {
-  auto* group = command.add_option_group("Answer");
-  group->add_option("--max-tokens", options.max_tokens, "longest answer [MAX_NEW_TOKENS]")
-      ->check(CLI::Range(1, 32768));
-  group->add_option("--temperature", options.temperature, "0: always the likeliest [TEMPERATURE]")
-      ->check(CLI::Range(0.0, 2.0));
-  group->add_option("--top-p", options.top_p, "[TOP_P]")->check(CLI::Range(0.0, 1.0));
-  group->add_option("--top-k", options.top_k, "0: off [TOP_K]")->check(CLI::Range(0, 1 << 20));
-  group->add_option("--seed", options.seed, "same seed, same answer")->type_name("N");
-  group->add_option("--stop", options.stop, "end the answer before this text (repeatable)")
+  const auto add = [&](const char* flag, auto& field, const char* help) {
+    return command.add_option(flag, field, help)->group("Answer");
+  };
+  add("--seed", options.seed, "same seed, same answer")->type_name("N");
+  add("--stop", options.stop, "end the answer before this text (repeatable)")
       ->type_name("TEXT")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  group
-      ->add_option("--logprobs", options.logprobs,
-                   "with --json: tokens with this many alternatives each")
+  add("--logprobs", options.logprobs, "with --json: tokens with this many alternatives each")
       ->check(CLI::Range(0, 20));
 }
 
@@ -89,7 +66,8 @@ void add_ask(CLI::App& command, AskOptions& options) {
   command.add_flag("-q,--quiet", options.quiet, "no progress on stderr");
   add_video(command, options.video);
   add_generation(command, options.generation);
-  add_model(command, options.model);
+  add_settings(command, {SettingGroup::answer, SettingGroup::model, SettingGroup::remote},
+               options.settings);
 }
 
 void add_plan(CLI::App& command, PlanOptions& options) {
@@ -98,7 +76,7 @@ void add_plan(CLI::App& command, PlanOptions& options) {
       ->required();
   command.add_flag("--json", options.json, "print one JSON object per video");
   add_video(command, options.video);
-  add_model(command, options.model);
+  add_settings(command, {SettingGroup::model, SettingGroup::remote}, options.settings);
 }
 
 void add_bench(CLI::App& command, BenchOptions& options) {
@@ -115,16 +93,23 @@ void add_bench(CLI::App& command, BenchOptions& options) {
       ->check(CLI::Range(1, 1 << 16));
   command.add_flag("--json", options.json, "print JSON");
   add_video(command, options.video);
-  add_model(command, options.model);
+  add_settings(command, {SettingGroup::model, SettingGroup::remote}, options.settings);
 }
 
-Result<backend::NativeConfig> native_config(const ModelOptions& options, Settings& settings) {
+void add_settings_command(CLI::App& command, SettingsOptions& options) {
+  auto* markdown = command.add_flag("--markdown", options.markdown,
+                                    "print the reference of all settings, docs/CONFIGURATION.md");
+  command.add_flag("--env", options.env, "print an environment file with every setting explained")
+      ->excludes(markdown);
+}
+
+Result<backend::NativeConfig> native_config(Settings& settings) {
+  if (settings.model_backend != "hf") {
+    return fail(ErrorCode::config_invalid,
+                "MODEL_BACKEND is '{}'; this build allows hf (the native engine)",
+                settings.model_backend);
+  }
   backend::NativeConfig config = settings.native;
-  if (options.model) config.model = *options.model;
-  if (options.weights) config.weights = *options.weights;
-  if (options.device) config.device = *options.device;
-  if (options.threads) config.threads = *options.threads;
-  if (options.max_context) config.max_context = *options.max_context;
   settings.demo_model = config.model.empty();
   if (settings.demo_model) {
     TRU_TRY(config.model, demo_model_dir());
@@ -145,10 +130,6 @@ Result<pipeline::VideoRequest> video_request(const VideoOptions& options) {
 backend::GenerationParams generation_params(const GenerationOptions& options,
                                             const Settings& settings) {
   backend::GenerationParams params = settings.generation;
-  if (options.max_tokens) params.max_tokens = *options.max_tokens;
-  if (options.temperature) params.temperature = *options.temperature;
-  if (options.top_p) params.top_p = *options.top_p;
-  if (options.top_k) params.top_k = *options.top_k;
   params.seed = options.seed ? *options.seed : std::random_device()();
   params.stop = options.stop;
   params.logprobs = options.logprobs.has_value();

@@ -12,15 +12,6 @@
 
 namespace tru::app {
 
-// Flags that override Settings.
-struct ModelOptions {
-  std::optional<std::string> model;
-  std::optional<std::string> weights;
-  std::optional<std::string> device;
-  std::optional<int> threads;
-  std::optional<std::int64_t> max_context;
-};
-
 struct VideoOptions {
   media::VideoParams params;
   std::optional<double> start_s;
@@ -29,17 +20,13 @@ struct VideoOptions {
 };
 
 struct GenerationOptions {
-  std::optional<std::int64_t> max_tokens;
-  std::optional<double> temperature;
-  std::optional<double> top_p;
-  std::optional<int> top_k;
   std::optional<std::uint64_t> seed;
   std::optional<int> logprobs;
   std::vector<std::string> stop;
 };
 
 struct AskOptions {
-  ModelOptions model;
+  SettingFlags settings;
   VideoOptions video;
   GenerationOptions generation;
   std::vector<std::string> words;   // MEDIA... QUESTION
@@ -52,14 +39,14 @@ struct AskOptions {
 };
 
 struct PlanOptions {
-  ModelOptions model;
+  SettingFlags settings;
   VideoOptions video;
   std::vector<std::string> videos;
   bool json = false;
 };
 
 struct BenchOptions {
-  ModelOptions model;
+  SettingFlags settings;
   VideoOptions video;
   std::string clip;
   std::vector<std::string> stages;  // empty: all
@@ -68,13 +55,20 @@ struct BenchOptions {
   bool json = false;
 };
 
+struct SettingsOptions {
+  bool markdown = false;
+  bool env = false;
+};
+
 // Describe the flags of a subcommand; parsing fills the options.
 void add_ask(CLI::App& command, AskOptions& options);
 void add_plan(CLI::App& command, PlanOptions& options);
 void add_bench(CLI::App& command, BenchOptions& options);
+void add_settings_command(CLI::App& command, SettingsOptions& options);
 
-// The options over the settings. Errors: invalid_argument, config_invalid.
-Result<backend::NativeConfig> native_config(const ModelOptions& options, Settings& settings);
+// What the settings say about the native engine, the demo model filled in. Error: config_invalid.
+Result<backend::NativeConfig> native_config(Settings& settings);
+// The options over the settings. Error: invalid_argument.
 Result<pipeline::VideoRequest> video_request(const VideoOptions& options);
 backend::GenerationParams generation_params(const GenerationOptions& options,
                                             const Settings& settings);

@@ -58,11 +58,11 @@ json::object to_json(const std::vector<pipeline::VideoReport>& reports,
 }  // namespace
 
 int plan(const PlanOptions& options) {
-  auto settings = read_settings();
+  auto settings = read_settings(options.settings);
   if (!settings) return report(settings.error());
   const auto video = video_request(options.video);
   if (!video) return report(video.error());
-  const auto config = native_config(options.model, *settings);
+  const auto config = native_config(*settings);
   if (!config) return report(config.error());
   auto planner = backend::NativePlanner::load(*config);
   if (!planner) return report(planner.error());

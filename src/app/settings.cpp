@@ -1,57 +1,155 @@
 #include "app/settings.h"
 
-#include <charconv>
-#include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <limits>
+
+#include "app/settings_table.h"
+#include "weights/model_dir.h"
 
 namespace tru::app {
 namespace {
 
 namespace fs = std::filesystem;
+using enum SettingGroup;
 
-constexpr std::int64_t kUnbounded = std::numeric_limits<std::int64_t>::max();
+constexpr double kAny = std::numeric_limits<double>::max();
 
-// Reads numbers into `target` as long as all is well; the first bad one is kept in `status`.
-class Reader {
- public:
-  explicit Reader(const Environment& environment) : environment_(environment) {}
+void add_model(std::vector<Setting>& table, Settings& s) {
+  table.insert(
+      table.end(),
+      {{model, "MODEL_PATH", text(s.native.model, "DIR|ORG/NAME"),
+        "Checkpoint to use: its folder, or the name of one fetched with `tru pull`. Unset: the "
+        "demo model.",
+        "model"},
+       {model, "MODEL_BACKEND", choice(s.model_backend, {"hf", "vllm"}),
+        "Who answers: `hf` is the engine in this program, which reads Hugging Face checkpoints; "
+        "`vllm` is a vLLM server, or another one that is compatible with OpenAI's."},
+       {model, "WEIGHTS", choice(s.native.weights, {"auto", "f32", "bf16", "int8", "int4"}),
+        "Number format of the weights; `auto` is the checkpoint's own."},
+       {model, "DEVICE", text(s.native.device, "NAME"), "`auto`, `cpu` or the name of a GPU."},
+       {model, "THREADS", number(s.native.threads, 0, 512), "CPU threads; 0: all there are."},
+       {model, "MAX_CONTEXT", number(s.native.max_context, 256, kAny),
+        "Tokens of prompt and answer together. Unset: what the model allows and half of the free "
+        "memory holds."}});
+}
 
-  template <typename Number>
-  void number(const char* name, Number& target, double least, double most) {
-    const auto text = environment_(name);
-    if (!text || !status_) return;
-    double value = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    const bool whole = std::is_floating_point_v<Number> || value == std::floor(value);
-    if (error != std::errc() || end != text->data() + text->size() || !whole ||
-        !(value >= least && value <= most)) {
-      const char* kind = std::is_floating_point_v<Number> ? "a number" : "a whole number";
-      status_ = fail(ErrorCode::config_invalid, "{} is '{}'; allowed is {} {}", name, *text, kind,
-                     range(least, most));
-      return;
-    }
-    target = static_cast<Number>(value);
-  }
+void add_answer(std::vector<Setting>& table, Settings& s) {
+  table.insert(table.end(),
+               {{answer, "MAX_NEW_TOKENS", number(s.generation.max_tokens, 1, 32768),
+                 "Longest answer, in tokens.", "max-tokens"},
+                {answer, "TEMPERATURE", number(s.generation.temperature, 0, 2),
+                 "Freedom of the answer; 0: always the likeliest token."},
+                {answer, "TOP_P", number(s.generation.top_p, 0, 1),
+                 "Choose among the likeliest tokens that together have this probability."},
+                {answer, "TOP_K", number(s.generation.top_k, 0, 1 << 20),
+                 "Choose among this many likeliest tokens; 0: among all."}});
+}
 
-  void text(const char* name, std::string& target) {
-    if (const auto value = environment_(name)) target = *value;
-  }
+void add_video(std::vector<Setting>& table, Settings& s) {
+  table.insert(
+      table.end(),
+      {{video, "DEFAULT_VIDEO_FPS", number(s.video.fps, 1e-3, 60),
+        "Frames looked at for each second of video."},
+       {video, "DEFAULT_MAX_FRAMES", number(s.video.max_frames, 1, 2048),
+        "Most frames of one video."},
+       {video, "DEFAULT_MIN_PIXELS", number(s.video.min_pixels, 1, kAny),
+        "Least pixels of a frame as the model sees it."},
+       {video, "DEFAULT_MAX_PIXELS", number(s.video.max_pixels, 1, kAny),
+        "Most pixels of a frame as the model sees it."},
+       {video, "DEFAULT_TOTAL_PIXELS", number(s.video.total_pixels, 1, kAny),
+        "Most pixels of a whole video: frames * height * width."},
+       {video, "MAX_VIDEO_SIZE_MB", number(s.service.max_video_size_mb, 1, 1 << 20),
+        "Largest upload or download, in MB."},
+       {video, "SUPPORTED_VIDEO_FORMATS", texts(s.service.supported_video_formats, "EXT,..."),
+        "Containers that are taken. A file's content decides, not its name."}});
+}
 
-  Status status() const { return status_; }
+void add_remote(std::vector<Setting>& table, Settings& s) {
+  table.insert(
+      table.end(),
+      {{remote, "VLLM_BASE_URL", urls(s.vllm.base_urls),
+        "Servers for `MODEL_BACKEND=vllm`, which share the load. Unset: `vllm serve` is started "
+        "and looked after, if it is installed."},
+       {remote, "VLLM_API_KEY", secret(s.vllm.api_key), "Key that these servers ask for."},
+       {remote, "VLLM_GPU_MEMORY_UTILIZATION", number(s.vllm.gpu_memory_utilization, 0.01, 1),
+        "Share of the GPU's memory for a vLLM that is started here."},
+       {remote, "VLLM_TENSOR_PARALLEL_SIZE", number(s.vllm.tensor_parallel_size, 1, 1024),
+        "GPUs for a vLLM that is started here."},
+       {remote, "USE_FLASH_ATTN", toggle(s.use_flash_attn),
+        "Taken for old configurations' sake: every engine chooses its attention by itself."}});
+}
 
- private:
-  static std::string range(double least, double most) {
-    if (most >= static_cast<double>(kUnbounded)) return fmt::format("from {}", least);
-    return fmt::format("from {} to {}", least, most);
-  }
+void add_service(std::vector<Setting>& table, Settings& s) {
+  table.insert(
+      table.end(),
+      {{service, "HOST", text(s.service.host, "ADDRESS"),
+        "Address to listen on; `0.0.0.0` for all of the machine's."},
+       {service, "PORT", number(s.service.port, 0, 65535), "Port to listen on; 0: any free one."},
+       {service, "QUEUE_SIZE", number(s.service.queue_size, 0, 100000),
+        "Requests that may wait; more are answered 429."},
+       {service, "LOG_LEVEL", choice(s.service.log_level, {"debug", "info", "warning", "error"}),
+        "Least important kind of log line that is written."},
+       {service, "UPLOAD_DIR", path(s.service.upload_dir),
+        "Where videos lie while they are worked on. Unset: a private folder under the system's "
+        "temporary one."},
+       {service, "DATA_DIR", path(s.service.data_dir),
+        "What is kept: videos of `/v1/videos` and API keys. Unset: `$XDG_DATA_HOME/tru`, or "
+        "`~/.local/share/tru`."}});
+}
 
-  const Environment& environment_;
-  Status status_;
-};
+void add_access(std::vector<Setting>& table, Settings& s) {
+  table.insert(
+      table.end(),
+      {{access, "AUTH", choice(s.access.auth, {"auto", "on", "off"}),
+        "Whether an API key is needed; `auto`: unless `HOST` is a loopback address."},
+       {access, "API_KEYS", secrets(s.access.api_keys),
+        "Keys that may do everything, beside those of `tru keys`."},
+       {access, "RATE_LIMIT", rate(s.access.rate_limit),
+        "Requests per key, or per address without one, such as `60/m`. Unset: any number."},
+       {access, "MAX_CONNECTIONS_PER_ADDRESS", number(s.access.max_connections_per_address, 1, 1e6),
+        "Connections of one address at once; this machine's own are not counted."},
+       {access, "CORS_ORIGINS", origins(s.access.cors_origins),
+        "Web pages of other origins that may use the service."},
+       {access, "ALLOWED_HOSTS", texts(s.access.allowed_hosts, "NAME,..."),
+        "Names, beside its own addresses, by which the service may be called."},
+       {access, "ALLOW_PRIVATE_URLS", toggle(s.access.allow_private_urls),
+        "1: videos may be fetched from any address and port, this network's own too."},
+       {access, "ALLOWED_URL_PORTS", ports(s.access.allowed_url_ports),
+        "Ports from which videos may be fetched."}});
+}
+
+void add_hub(std::vector<Setting>& table, Settings& s) {
+  table.insert(table.end(),
+               {{hub, "HF_TOKEN", secret(s.hub.token),
+                 "Token of the Hugging Face hub, for gated models. Unset: the one that "
+                 "`huggingface-cli login` stored."},
+                {hub, "HF_ENDPOINT", url(s.hub.endpoint), "Hub, or a mirror of it."},
+                {hub, "HF_HOME", path(s.hub.home),
+                 "Folder of the hub's files; models are in `hub` below it. Unset: "
+                 "`$XDG_CACHE_HOME/huggingface`, or `~/.cache/huggingface`."},
+                {hub, "HF_HUB_CACHE", path(s.native.hub_cache), "Folder of the models alone."},
+                {hub, "HF_HUB_OFFLINE", toggle(s.hub.offline), "1: never ask the hub."}});
+}
+
+// A folder of the user's own: `name` if it is set, else `fallback` under the home folder.
+fs::path user_folder(const Environment& environment, const char* name, const char* fallback) {
+  if (const auto folder = environment(name)) return *folder;
+  return fs::path(environment("HOME").value_or("/tmp")) / fallback;
+}
 
 }  // namespace
+
+std::vector<Setting> settings_table(Settings& settings) {
+  std::vector<Setting> table;
+  add_model(table, settings);
+  add_answer(table, settings);
+  add_video(table, settings);
+  add_remote(table, settings);
+  add_service(table, settings);
+  add_access(table, settings);
+  add_hub(table, settings);
+  return table;
+}
 
 std::optional<std::string> process_environment(const char* name) {
   const char* value = std::getenv(name);
@@ -59,29 +157,28 @@ std::optional<std::string> process_environment(const char* name) {
   return value;
 }
 
-Result<Settings> read_settings(const Environment& environment) {
+Result<Settings> read_settings(const SettingFlags& flags, const Environment& environment) {
   Settings settings;
-  Reader reader(environment);
-  reader.text("MODEL_PATH", settings.native.model);
-  reader.text("WEIGHTS", settings.native.weights);
-  reader.text("DEVICE", settings.native.device);
-  reader.number("THREADS", settings.native.threads, 0, 512);
-  reader.number("MAX_CONTEXT", settings.native.max_context, 256, kUnbounded);
-  reader.number("DEFAULT_VIDEO_FPS", settings.video.fps, 1e-3, 60);
-  reader.number("DEFAULT_MAX_FRAMES", settings.video.max_frames, 1, 2048);
-  reader.number("DEFAULT_MIN_PIXELS", settings.video.min_pixels, 1, kUnbounded);
-  reader.number("DEFAULT_MAX_PIXELS", settings.video.max_pixels, 1, kUnbounded);
-  reader.number("DEFAULT_TOTAL_PIXELS", settings.video.total_pixels, 1, kUnbounded);
-  reader.number("MAX_NEW_TOKENS", settings.generation.max_tokens, 1, 32768);
-  reader.number("TEMPERATURE", settings.generation.temperature, 0, 2);
-  reader.number("TOP_P", settings.generation.top_p, 0, 1);
-  reader.number("TOP_K", settings.generation.top_k, 0, 1 << 20);
-  TRU_CHECK(reader.status());
-  const auto backend = environment("MODEL_BACKEND");
-  if (backend && *backend != "hf") {
-    return fail(ErrorCode::config_invalid,
-                "MODEL_BACKEND is '{}'; this build allows hf (the native engine)", *backend);
+  for (const Setting& setting : settings_table(settings)) {
+    const auto bad = [&](ErrorCode code, std::string_view name, std::string_view value) {
+      return fail(code, "{} is '{}'; allowed is {}", name, value, setting.value.allowed);
+    };
+    if (const auto flag = flags.find(setting.name); flag != flags.end()) {
+      if (setting.value.assign(flag->second)) continue;
+      return bad(ErrorCode::invalid_argument, setting.flag(), flag->second);
+    }
+    const auto value = environment(setting.name);
+    if (value && !setting.value.assign(*value)) {
+      return bad(ErrorCode::config_invalid, setting.name, *value);
+    }
   }
+  if (settings.service.data_dir.empty()) {
+    settings.service.data_dir = user_folder(environment, "XDG_DATA_HOME", ".local/share") / "tru";
+  }
+  if (settings.hub.home.empty()) {
+    settings.hub.home = user_folder(environment, "XDG_CACHE_HOME", ".cache") / "huggingface";
+  }
+  if (settings.native.hub_cache.empty()) settings.native.hub_cache = settings.hub.home / "hub";
   return settings;
 }
 

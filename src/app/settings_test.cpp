@@ -2,23 +2,27 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <map>
 
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/progress.h"
+#include "app/settings_table.h"
 
 namespace tru::app {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::internal::CaptureStderr;
 using testing::internal::CaptureStdout;
 using testing::internal::GetCapturedStderr;
 using testing::internal::GetCapturedStdout;
 
-Result<Settings> read(const std::map<std::string, std::string>& values) {
-  return read_settings([&](const char* name) -> std::optional<std::string> {
+Result<Settings> read(const std::map<std::string, std::string>& values,
+                      const SettingFlags& flags = {}) {
+  return read_settings(flags, [&](const char* name) -> std::optional<std::string> {
     const auto found = values.find(name);
     if (found == values.end()) return std::nullopt;
     return found->second;
@@ -26,8 +30,9 @@ Result<Settings> read(const std::map<std::string, std::string>& values) {
 }
 
 TEST(Settings, DefaultsAreThoseOfThePlatformReplaced) {
-  const auto settings = read({});
+  const auto settings = read({{"HOME", "/h"}});
   ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->model_backend, "hf");
   EXPECT_EQ(settings->video.fps, 2.0);
   EXPECT_EQ(settings->video.max_frames, 768);
   EXPECT_EQ(settings->video.min_pixels, 4096);
@@ -38,20 +43,40 @@ TEST(Settings, DefaultsAreThoseOfThePlatformReplaced) {
   EXPECT_EQ(settings->generation.top_p, 0.8);
   EXPECT_EQ(settings->generation.top_k, 20);
   EXPECT_EQ(settings->native.weights, "auto");
+  EXPECT_EQ(settings->service.port, 8000);
+  EXPECT_EQ(settings->service.max_video_size_mb, 1000);
+  EXPECT_EQ(settings->vllm.gpu_memory_utilization, 0.9);
+  EXPECT_THAT(settings->service.supported_video_formats,
+              ElementsAre(".mp4", ".avi", ".mkv", ".mov", ".webm"));
+  EXPECT_THAT(settings->access.cors_origins,
+              ElementsAre("http://localhost:3000", "http://web:3000"));
+  EXPECT_EQ(settings->access.rate_limit.requests, 0);
+  EXPECT_EQ(settings->service.data_dir, "/h/.local/share/tru");
+  EXPECT_EQ(settings->native.hub_cache, "/h/.cache/huggingface/hub");
 }
 
 TEST(Settings, AreReadByTheirNames) {
   const auto settings = read({{"MODEL_PATH", "m"},
-                              {"MODEL_BACKEND", "hf"},
+                              {"MODEL_BACKEND", "VLLM"},
                               {"WEIGHTS", "int8"},
                               {"DEVICE", "cpu"},
                               {"THREADS", "3"},
                               {"MAX_CONTEXT", "4096"},
                               {"DEFAULT_VIDEO_FPS", "0.5"},
                               {"DEFAULT_TOTAL_PIXELS", "1e6"},
-                              {"TOP_K", "0"}});
+                              {"TOP_K", "0"},
+                              {"VLLM_BASE_URL", "http://a:1, https://b/v1"},
+                              {"CORS_ORIGINS", R"(["https://x.example:8443"])"},
+                              {"API_KEYS", "one,two,"},
+                              {"RATE_LIMIT", "90/h"},
+                              {"ALLOWED_URL_PORTS", "[80, 8443]"},
+                              {"ALLOW_PRIVATE_URLS", "Yes"},
+                              {"LOG_LEVEL", "INFO"},
+                              {"HF_HOME", "/hf"},
+                              {"XDG_DATA_HOME", "/data"}});
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->native.model, "m");
+  EXPECT_EQ(settings->model_backend, "vllm");
   EXPECT_EQ(settings->native.weights, "int8");
   EXPECT_EQ(settings->native.device, "cpu");
   EXPECT_EQ(settings->native.threads, 3);
@@ -59,6 +84,16 @@ TEST(Settings, AreReadByTheirNames) {
   EXPECT_EQ(settings->video.fps, 0.5);
   EXPECT_EQ(settings->video.total_pixels, 1000000);
   EXPECT_EQ(settings->generation.top_k, 0);
+  EXPECT_THAT(settings->vllm.base_urls, ElementsAre("http://a:1", "https://b/v1"));
+  EXPECT_THAT(settings->access.cors_origins, ElementsAre("https://x.example:8443"));
+  EXPECT_THAT(settings->access.api_keys, ElementsAre("one", "two"));
+  EXPECT_EQ(settings->access.rate_limit.requests, 90);
+  EXPECT_EQ(settings->access.rate_limit.period_s, 3600);
+  EXPECT_THAT(settings->access.allowed_url_ports, ElementsAre(80, 8443));
+  EXPECT_TRUE(settings->access.allow_private_urls);
+  EXPECT_EQ(settings->service.log_level, "info");
+  EXPECT_EQ(settings->native.hub_cache, "/hf/hub");
+  EXPECT_EQ(settings->service.data_dir, "/data/tru");
 }
 
 TEST(Settings, ABadValueIsNamedWithWhatIsAllowed) {
@@ -67,11 +102,24 @@ TEST(Settings, ABadValueIsNamedWithWhatIsAllowed) {
                                               {"DEFAULT_MAX_FRAMES", "2049", "2048"},
                                               {"DEFAULT_MAX_PIXELS", "-5", "from 1"},
                                               {"DEFAULT_TOTAL_PIXELS", "1e30", "from 1"},
+                                              {"MAX_CONTEXT", "255", "from 256"},
                                               {"MAX_NEW_TOKENS", "12.5", "whole number"},
                                               {"TEMPERATURE", "hot", "from 0 to 2"},
                                               {"TOP_P", "0.5x", "from 0 to 1"},
                                               {"TOP_K", " 5", "whole number"},
-                                              {"MODEL_BACKEND", "gguf", "hf"}};
+                                              {"MODEL_BACKEND", "gguf", "hf, vllm"},
+                                              {"PORT", "65536", "65535"},
+                                              {"AUTH", "maybe", "auto, on, off"},
+                                              {"RATE_LIMIT", "60", "60/m"},
+                                              {"RATE_LIMIT", "0/m", "60/m"},
+                                              {"RATE_LIMIT", "5/week", "60/m"},
+                                              {"ALLOWED_URL_PORTS", "80,http", "1 to 65535"},
+                                              {"ALLOW_PRIVATE_URLS", "2", "0 (false"},
+                                              {"CORS_ORIGINS", "*", "no *"},
+                                              {"CORS_ORIGINS", "http://a/b", "no path"},
+                                              {"CORS_ORIGINS", "[\"http://a\"", "origins"},
+                                              {"VLLM_BASE_URL", "localhost:8000", "http://"},
+                                              {"HF_ENDPOINT", "ftp://hub", "http://"}};
   for (const auto& [name, value, allowed] : cases) {
     const auto settings = read({{name, value}});
     ASSERT_FALSE(settings) << name << "=" << value;
@@ -80,6 +128,50 @@ TEST(Settings, ABadValueIsNamedWithWhatIsAllowed) {
     EXPECT_THAT(settings.error().message, HasSubstr("'" + std::string(value) + "'"));
     EXPECT_THAT(settings.error().message, HasSubstr(allowed));
   }
+}
+
+TEST(Settings, EveryOneIsAFlagAndFlagsWin) {
+  CLI::App command;
+  SettingFlags flags;
+  add_settings(
+      command,
+      {SettingGroup::model, SettingGroup::answer, SettingGroup::video, SettingGroup::remote,
+       SettingGroup::service, SettingGroup::access, SettingGroup::hub},
+      flags);
+  command.parse("--port 0 --model m --max-new-tokens 5 --allow-private-urls 1 --threads -1", false);
+  EXPECT_EQ(flags.size(), 5);
+  const auto bad = read({{"PORT", "70000"}}, flags);
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(exit_code(bad.error().code), kUsage);
+  EXPECT_EQ(bad.error().message, "--threads is '-1'; allowed is a whole number from 0 to 512");
+  flags["THREADS"] = "2";
+  const auto settings = read({{"PORT", "70000"}, {"MODEL_PATH", "other"}}, flags);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->service.port, 0);
+  EXPECT_EQ(settings->native.model, "m");
+  EXPECT_EQ(settings->generation.max_tokens, 5);
+  EXPECT_TRUE(settings->access.allow_private_urls);
+  Settings fields;
+  for (const Setting& setting : settings_table(fields)) {
+    EXPECT_NE(command.get_option_no_throw(setting.flag()), nullptr) << setting.name;
+  }
+}
+
+TEST(Settings, WhatIsShownIsReadBackTheSame) {
+  Settings defaults;
+  for (const Setting& setting : settings_table(defaults)) {
+    const std::string shown = setting.value.show();
+    if (shown.empty()) continue;
+    EXPECT_TRUE(setting.value.assign(shown)) << setting.name << "=" << shown;
+    EXPECT_EQ(setting.value.show(), shown) << setting.name;
+  }
+}
+
+TEST(Settings, TheReferenceInTheDocsIsThatOfTheTable) {
+  std::ifstream file(TRU_DOCS "/CONFIGURATION.md");
+  const std::string page(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(page, settings_markdown())
+      << "make it again: build/bin/tru settings --markdown > docs/CONFIGURATION.md";
 }
 
 TEST(ExitCode, FollowsTheContract) {
@@ -116,7 +208,6 @@ std::vector<std::string> order_of(std::vector<std::string> words) {
 }
 
 TEST(MediaInOrder, IsThatOfTheCommandLineAndTheLastWordIsTheQuestion) {
-  using testing::ElementsAre;
   EXPECT_THAT(order_of({"a.mp4", "What?"}), ElementsAre("video a.mp4"));
   EXPECT_THAT(order_of({"--image", "i.png", "What?"}), ElementsAre("image i.png"));
   EXPECT_THAT(order_of({"a.mp4", "--image", "i.png", "b.mp4", "--image=j.png", "What?", "--json"}),

@@ -29,7 +29,10 @@ Result<std::int64_t> choose_max_context(std::int64_t wanted, std::int64_t model_
 
 Result<NativePlanner> NativePlanner::load(const NativeConfig& config) {
   TRU_TRY(const auto format, weights::parse_weight_format(config.weights));
-  TRU_TRY(weights::Checkpoint opened, weights::Checkpoint::open(config.model));
+  TRU_TRY(
+      weights::Checkpoint opened,
+      weights::Checkpoint::open(
+          config.model, config.hub_cache.empty() ? weights::hub_cache_dir() : config.hub_cache));
   auto checkpoint = std::make_shared<const weights::Checkpoint>(std::move(opened));
   TRU_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(checkpoint->dir()));
   TRU_TRY(text::ChatTemplate chat, text::ChatTemplate::load(checkpoint->dir(), tokenizer));

@@ -1,0 +1,260 @@
+#include "app/setting_value.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <boost/system/error_code.hpp>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <type_traits>
+
+namespace tru::app {
+namespace {
+
+std::optional<double> parse_number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+std::string_view trim(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+template <typename Number>
+SettingValue any_number(Number& field, double least, double most) {
+  constexpr bool kWhole = std::is_integral_v<Number>;
+  // Beyond 2^53 doubles skip whole numbers; nothing of ours counts so far.
+  const double top = std::min(most, 9007199254740992.0);
+  const std::string range =
+      most > top ? fmt::format("from {}", least) : fmt::format("from {} to {}", least, most);
+  SettingValue value;
+  value.type = "N";
+  value.allowed = (kWhole ? "a whole number " : "a number ") + range;
+  value.assign = [&field, least, top](std::string_view text) {
+    const auto parsed = parse_number(text);
+    if (!parsed || !(*parsed >= least && *parsed <= top)) return false;
+    if (kWhole && *parsed != std::floor(*parsed)) return false;
+    field = static_cast<Number>(*parsed);
+    return true;
+  };
+  value.show = [&field, least] {
+    return static_cast<double>(field) < least ? std::string() : fmt::format("{}", field);
+  };
+  return value;
+}
+
+std::optional<std::vector<std::string>> parse_list(std::string_view text) {
+  namespace json = boost::json;
+  std::vector<std::string> items;
+  if (trim(text).starts_with('[')) {
+    boost::system::error_code error;
+    const json::value parsed = json::parse(text, error);
+    if (error || !parsed.is_array()) return std::nullopt;
+    for (const json::value& item : parsed.get_array()) {
+      if (!item.is_string() && !item.is_int64()) return std::nullopt;
+      items.push_back(item.is_string() ? std::string(item.get_string()) : json::serialize(item));
+    }
+    return items;
+  }
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view item = trim(text.substr(begin, end - begin));
+    if (!item.empty()) items.emplace_back(item);
+    begin = end + 1;
+  }
+  return items;
+}
+
+// http(s)://host..., without blanks, user or fragment.
+bool is_http_url(std::string_view text) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!text.starts_with(scheme)) continue;
+    const std::string_view rest = text.substr(scheme.size());
+    return !rest.empty() && rest.front() != '/' && rest.find_first_of(" \t@#\\") == rest.npos;
+  }
+  return false;
+}
+
+bool is_origin(std::string_view text) {
+  return is_http_url(text) && text.find('/', text.find("://") + 3) == text.npos &&
+         text.find_first_of("*?") == text.npos;
+}
+
+SettingValue list(std::vector<std::string>& field, std::string type, std::string allowed,
+                  bool (*good)(std::string_view)) {
+  SettingValue value;
+  value.type = std::move(type);
+  value.allowed = std::move(allowed);
+  value.assign = [&field, good](std::string_view text) {
+    auto items = parse_list(text);
+    if (!items || !std::all_of(items->begin(), items->end(), good)) return false;
+    field = std::move(*items);
+    return true;
+  };
+  value.show = [&field] { return fmt::format("{}", fmt::join(field, ",")); };
+  return value;
+}
+
+bool any(std::string_view) {
+  return true;
+}
+
+}  // namespace
+
+SettingValue number(double& field, double least, double most) {
+  return any_number(field, least, most);
+}
+SettingValue number(int& field, double least, double most) {
+  return any_number(field, least, most);
+}
+SettingValue number(std::int64_t& field, double least, double most) {
+  return any_number(field, least, most);
+}
+
+SettingValue text(std::string& field, std::string type) {
+  const auto assign = [&field](std::string_view value) {
+    field = value;
+    return true;
+  };
+  return {std::move(type), "any text", assign, [&field] { return field; }};
+}
+
+SettingValue path(std::filesystem::path& field) {
+  const auto assign = [&field](std::string_view value) {
+    field = value;
+    return true;
+  };
+  return {"DIR", "a folder", assign, [&field] { return field.string(); }};
+}
+
+SettingValue secret(std::string& field) {
+  SettingValue value = text(field, "SECRET");
+  value.secret = true;
+  return value;
+}
+
+SettingValue choice(std::string& field, std::vector<std::string> choices) {
+  SettingValue value;
+  value.type = fmt::format("{}", fmt::join(choices, "|"));
+  value.allowed = fmt::format("{}", fmt::join(choices, ", "));
+  value.assign = [&field, choices = std::move(choices)](std::string_view given) {
+    const auto found = std::find_if(choices.begin(), choices.end(), [&](const auto& one) {
+      return equal_ignoring_case(one, given);
+    });
+    if (found == choices.end()) return false;
+    field = *found;
+    return true;
+  };
+  value.show = [&field] { return field; };
+  return value;
+}
+
+SettingValue toggle(bool& field) {
+  const auto assign = [&field](std::string_view given) {
+    const auto is = [&](std::string_view word) { return equal_ignoring_case(word, given); };
+    if (is("1") || is("true") || is("yes") || is("on")) {
+      field = true;
+    } else if (is("0") || is("false") || is("no") || is("off")) {
+      field = false;
+    } else {
+      return false;
+    }
+    return true;
+  };
+  return {"0|1", "0 (false, no, off) or 1 (true, yes, on)", assign,
+          [&field] { return field ? "1" : "0"; }};
+}
+
+SettingValue url(std::string& field) {
+  SettingValue value = text(field, "URL");
+  value.allowed = "an http:// or https:// URL";
+  value.assign = [&field](std::string_view given) {
+    if (!is_http_url(given)) return false;
+    field = given;
+    return true;
+  };
+  return value;
+}
+
+SettingValue texts(std::vector<std::string>& field, std::string type) {
+  return list(field, std::move(type), "a JSON list of texts, or texts separated by commas", any);
+}
+
+SettingValue secrets(std::vector<std::string>& field) {
+  SettingValue value = texts(field, "SECRET,...");
+  value.secret = true;
+  return value;
+}
+
+SettingValue urls(std::vector<std::string>& field) {
+  return list(field, "URL,...", "http:// or https:// URLs, separated by commas", is_http_url);
+}
+
+SettingValue origins(std::vector<std::string>& field) {
+  return list(field, "ORIGIN,...",
+              "origins such as http://localhost:3000 (no path, no *), separated by commas",
+              is_origin);
+}
+
+SettingValue ports(std::vector<int>& field) {
+  SettingValue value;
+  value.type = "PORT,...";
+  value.allowed = "port numbers from 1 to 65535, separated by commas";
+  value.assign = [&field](std::string_view given) {
+    const auto items = parse_list(given);
+    if (!items) return false;
+    std::vector<int> numbers;
+    for (const std::string& item : *items) {
+      int port = 0;
+      if (!number(port, 1, 65535).assign(item)) return false;
+      numbers.push_back(port);
+    }
+    field = std::move(numbers);
+    return true;
+  };
+  value.show = [&field] { return fmt::format("{}", fmt::join(field, ",")); };
+  return value;
+}
+
+SettingValue rate(RateLimit& field) {
+  struct Unit {
+    std::string_view name;
+    double seconds;
+  };
+  static constexpr Unit kUnits[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+  SettingValue value;
+  value.type = "N/UNIT";
+  value.allowed = "a whole number from 1 per s, m, h or d, such as 60/m";
+  value.assign = [&field](std::string_view given) {
+    const std::size_t slash = std::min(given.find('/'), given.size());
+    const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& one) {
+      return one.name == given.substr(std::min(slash + 1, given.size()));
+    });
+    if (unit == std::end(kUnits)) return false;
+    RateLimit limit{0, unit->seconds};
+    if (!number(limit.requests, 1, 1e9).assign(given.substr(0, slash))) return false;
+    field = limit;
+    return true;
+  };
+  value.show = [&field] {
+    if (field.requests == 0) return std::string();
+    const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                    [&](const Unit& one) { return one.seconds == field.period_s; });
+    return fmt::format("{}/{}", field.requests, unit->name);
+  };
+  return value;
+}
+
+}  // namespace tru::app
