@@ -25,6 +25,9 @@ int exit_code(ErrorCode code) {
     case ErrorCode::context_overflow:
     case ErrorCode::engine_failed:
     case ErrorCode::storage_full:
+    case ErrorCode::not_found:
+    case ErrorCode::queue_full:
+    case ErrorCode::shutting_down:
     case ErrorCode::internal:
       break;
   }

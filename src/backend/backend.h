@@ -100,6 +100,8 @@ class AnswerListener {
   virtual ~AnswerListener() = default;
   virtual void on_progress(Stage stage, std::int64_t done, std::int64_t total) = 0;
   virtual void on_text(std::string_view text) = 0;  // whole characters, in order
+  // If logprobs were asked for: each token, before the text that it completes.
+  virtual void on_token(const OutputToken&) {}
 };
 
 // A conversation as the model will read it.
@@ -126,15 +128,23 @@ class Planner {
   // Media indexes of the messages count `media`. Errors: invalid_argument.
   virtual Result<std::unique_ptr<Prompt>> build_prompt(
       const std::vector<text::Message>& messages, const std::vector<MediaShape>& media) const = 0;
+
+  // The first call may measure the device, for some tenths of a second, and must not meet a
+  // generate(); later ones only calculate and any thread may make them. Error: engine_failed.
+  virtual Result<Estimate> estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
+                                    std::int64_t max_tokens) = 0;
 };
 
 class Backend : public Planner {
  public:
   // Reads the prompt with the frames of its media and answers. frames has one source per media.
-  // One call at a time. Errors: context_overflow, engine_failed, cancelled, the sources' own.
+  // At most max_concurrency() calls at a time, from any threads. Errors: context_overflow,
+  // engine_failed, cancelled, the sources' own.
   virtual Result<Generation> generate(const Prompt& prompt, const std::vector<FrameSource*>& frames,
                                       const GenerationParams& params, AnswerListener& listener,
                                       std::stop_token stop) = 0;
+
+  virtual int max_concurrency() const { return 1; }
 };
 
 }  // namespace tru::backend

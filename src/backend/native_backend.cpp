@@ -82,6 +82,7 @@ class AnswerCollector : public engine::SequenceListener {
     for (const engine::TokenLogprob& alternative : token.top_logprobs) {
       kept.top_logprobs.push_back(describe(alternative.id, alternative.logprob));
     }
+    listener_.on_token(kept);
     generation_.tokens.push_back(std::move(kept));
   }
 

@@ -19,6 +19,10 @@ class NativeBackend : public Backend {
       const std::vector<MediaShape>& media) const override {
     return planner_.build_prompt(messages, media);
   }
+  Result<Estimate> estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
+                            std::int64_t max_tokens) override {
+    return planner_.estimate(prompt, media, max_tokens);
+  }
   Result<Generation> generate(const Prompt& prompt, const std::vector<FrameSource*>& frames,
                               const GenerationParams& params, AnswerListener& listener,
                               std::stop_token stop) override;

@@ -33,9 +33,8 @@ class NativePlanner : public Planner {
   Result<std::unique_ptr<Prompt>> build_prompt(const std::vector<text::Message>& messages,
                                                const std::vector<MediaShape>& media) const override;
 
-  // Measures the device's speed at its first call: some tenths of a second.
   Result<Estimate> estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
-                            std::int64_t max_tokens);
+                            std::int64_t max_tokens) override;
 
   const std::shared_ptr<const weights::Checkpoint>& checkpoint() const { return checkpoint_; }
   const text::Tokenizer& tokenizer() const { return tokenizer_; }

@@ -32,6 +32,12 @@ std::string_view to_string(ErrorCode code) {
       return "media_too_long";
     case ErrorCode::storage_full:
       return "storage_full";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::queue_full:
+      return "queue_full";
+    case ErrorCode::shutting_down:
+      return "shutting_down";
     case ErrorCode::internal:
       return "internal";
   }

@@ -23,6 +23,9 @@ enum class ErrorCode {
   media_dimensions,   // pictures too large, or too long and thin
   media_too_long,     // more time or packets than we index
   storage_full,       // no room on the disk
+  not_found,          // no such thing, or not yours
+  queue_full,         // more requests wait than are allowed to
+  shutting_down,      // not ready any more
   internal,           // a fault of ours
 };
 
@@ -32,6 +35,7 @@ std::string_view to_string(ErrorCode code);
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;  // one sentence for a person: what was wrong and what is allowed
+  std::string field{};  // the field of a request at fault, such as video_params.fps; else empty
 };
 
 }  // namespace tru

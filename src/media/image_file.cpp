@@ -29,8 +29,9 @@ const char* name_of(ImageFormat format) {
 
 }  // namespace
 
-Result<ImageFile> ImageFile::open(const std::filesystem::path& path, const MediaLimits& limits) {
-  TRU_TRY(const std::shared_ptr<const InputFile> file, InputFile::open(path));
+Result<ImageFile> ImageFile::open(const std::filesystem::path& path, const MediaLimits& limits,
+                                  std::string name) {
+  TRU_TRY(const std::shared_ptr<const InputFile> file, InputFile::open(path, std::move(name)));
   if (file->size_bytes() > kMaxFileBytes)
     return fail(ErrorCode::media_dimensions, "{} has {} MB: a picture may have at most {}",
                 file->name(), file->size_bytes() >> 20, kMaxFileBytes >> 20);

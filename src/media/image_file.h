@@ -20,8 +20,10 @@ namespace tru::media {
 // copies share the pixels; any thread.
 class ImageFile {
  public:
-  // media_not_found, media_empty, media_unsupported, media_unreadable, media_dimensions.
-  static Result<ImageFile> open(const std::filesystem::path& path, const MediaLimits& limits = {});
+  // media_not_found, media_empty, media_unsupported, media_unreadable, media_dimensions. name:
+  // what the picture is called in messages; the file's own if empty.
+  static Result<ImageFile> open(const std::filesystem::path& path, const MediaLimits& limits = {},
+                                std::string name = {});
 
   // The same from memory; name stands in messages.
   static Result<ImageFile> decode(std::span<const std::uint8_t> bytes, std::string name,

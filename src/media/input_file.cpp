@@ -9,8 +9,9 @@
 
 namespace tru::media {
 
-Result<std::shared_ptr<const InputFile>> InputFile::open(const std::filesystem::path& path) {
-  const std::string name = path.filename().string();
+Result<std::shared_ptr<const InputFile>> InputFile::open(const std::filesystem::path& path,
+                                                          std::string name) {
+  if (name.empty()) name = path.filename().string();
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return fail(ErrorCode::media_not_found, "{} cannot be opened: {}", path.string(),

@@ -14,8 +14,9 @@ namespace tru::media {
 
 class InputFile {
  public:
-  // media_not_found, or media_empty for zero bytes.
-  static Result<std::shared_ptr<const InputFile>> open(const std::filesystem::path& path);
+  // name: for people; the path's own if empty. media_not_found, or media_empty for zero bytes.
+  static Result<std::shared_ptr<const InputFile>> open(const std::filesystem::path& path,
+                                                       std::string name = {});
 
   ~InputFile();
   InputFile(const InputFile&) = delete;

@@ -192,8 +192,9 @@ void limit_allocations(std::size_t bytes) {
   av_max_alloc(bytes);
 }
 
-Result<VideoFile> VideoFile::open(const std::filesystem::path& path, const MediaLimits& limits) {
-  TRU_TRY(std::shared_ptr<const InputFile> file, InputFile::open(path));
+Result<VideoFile> VideoFile::open(const std::filesystem::path& path, const MediaLimits& limits,
+                                  std::string name) {
+  TRU_TRY(std::shared_ptr<const InputFile> file, InputFile::open(path, std::move(name)));
   auto source = std::make_shared<VideoSource>();
   source->file = file;
   TRU_TRY(source->format, probe_container(file));

@@ -39,7 +39,9 @@ class VideoFile {
   // Reads the headers, and then the index or, where a container has none, the packets' headers.
   // media_not_found, media_empty, media_unsupported (container or codec), media_no_video,
   // media_unreadable, media_dimensions, media_too_long. The message is one sentence for a person.
-  static Result<VideoFile> open(const std::filesystem::path& path, const MediaLimits& limits = {});
+  // name: what the video is called in messages and reports; the file's own if empty.
+  static Result<VideoFile> open(const std::filesystem::path& path, const MediaLimits& limits = {},
+                                std::string name = {});
 
   const VideoInfo& info() const { return *info_; }
   const FrameIndex& index() const { return *index_; }

@@ -18,6 +18,7 @@ class FirstTokenClock : public backend::AnswerListener {
   }
 
   void on_text(std::string_view text) override { listener_.on_text(text); }
+  void on_token(const backend::OutputToken& token) override { listener_.on_token(token); }
 
   double first_token_ms() const { return first_token_ms_; }
 

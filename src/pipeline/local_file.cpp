@@ -51,8 +51,9 @@ Result<std::shared_ptr<const int>> keep_in_memory(const std::vector<std::uint8_t
 
 }  // namespace
 
-Result<LocalFile> LocalFile::resolve(const std::string& url) {
+Result<LocalFile> LocalFile::resolve(const std::string& url, const std::string& name) {
   LocalFile file;
+  file.name_ = name;
   if (url.starts_with("data:")) {
     const std::size_t comma = url.find(',');
     const bool base64 = comma != std::string::npos && url.substr(0, comma).ends_with(";base64");
@@ -64,7 +65,7 @@ Result<LocalFile> LocalFile::resolve(const std::string& url) {
     }
     TRU_TRY(file.memory_, keep_in_memory(*bytes));
     file.path_ = fmt::format("/proc/self/fd/{}", *file.memory_);
-    file.name_ = "data";
+    if (name.empty()) file.name_ = "data";
     return file;
   }
   if (url.starts_with("http://") || url.starts_with("https://")) {
@@ -72,7 +73,7 @@ Result<LocalFile> LocalFile::resolve(const std::string& url) {
                 "{}: web addresses can't be opened yet; download the file and give its path", url);
   }
   file.path_ = url.starts_with("file://") ? percent_decode(std::string_view(url).substr(7)) : url;
-  file.name_ = std::filesystem::path(file.path_).filename();
+  if (name.empty()) file.name_ = std::filesystem::path(file.path_).filename();
   return file;
 }
 

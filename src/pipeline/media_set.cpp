@@ -111,11 +111,11 @@ Result<std::vector<OpenMedia>> open_media(const std::vector<MediaRef>& refs) {
   std::vector<OpenMedia> media;
   for (const MediaRef& ref : refs) {
     OpenMedia opened;
-    TRU_TRY(opened.file, LocalFile::resolve(ref.url));
+    TRU_TRY(opened.file, LocalFile::resolve(ref.url, ref.name));
     if (ref.kind == text::PartKind::image) {
-      TRU_TRY(opened.image, media::ImageFile::open(opened.file.path()));
+      TRU_TRY(opened.image, media::ImageFile::open(opened.file.path(), {}, opened.file.name()));
     } else {
-      TRU_TRY(opened.video, media::VideoFile::open(opened.file.path()));
+      TRU_TRY(opened.video, media::VideoFile::open(opened.file.path(), {}, opened.file.name()));
     }
     media.push_back(std::move(opened));
   }

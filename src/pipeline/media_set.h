@@ -17,7 +17,8 @@ namespace tru::pipeline {
 class LocalFile {
  public:
   // Takes plain paths, file: and base64 data: URLs. Errors: media_not_found, invalid_argument.
-  static Result<LocalFile> resolve(const std::string& url);
+  // name: see MediaRef.
+  static Result<LocalFile> resolve(const std::string& url, const std::string& name = {});
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // for reports: without folders

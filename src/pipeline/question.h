@@ -42,6 +42,7 @@ struct VideoRequest {
 struct MediaRef {
   text::PartKind kind = text::PartKind::video;  // image | video
   std::string url;                              // a path, file: or data: URL
+  std::string name{};                           // for reports and messages; url's own if empty
 };
 
 struct Question {
