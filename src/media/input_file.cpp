@@ -10,7 +10,7 @@
 namespace tru::media {
 
 Result<std::shared_ptr<const InputFile>> InputFile::open(const std::filesystem::path& path,
-                                                          std::string name) {
+                                                         std::string name) {
   if (name.empty()) name = path.filename().string();
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
