@@ -8,7 +8,7 @@ readonly build_packages=(
   build-essential cmake ninja-build ccache pkg-config python3 python3-pip
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavfilter-dev
   libexpected-dev libfmt-dev libcli11-dev libpcre2-dev libutf8proc-dev libjpeg-dev
-  prometheus-cpp-dev
+  prometheus-cpp-dev libssl-dev
   "libboost-json1.81-dev|libboost-json1.83-dev|libboost-json-dev"
 )
 readonly test_packages=(libgtest-dev libgmock-dev ffmpeg xz-utils python3-venv)
