@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,17 +16,18 @@
 #include "http/headers.h"
 #include "http/problem.h"
 #include "http/request_head.h"
+#include "http/route_match.h"
 #include "http/task.h"
 #include "http/workers.h"
 
 namespace tru::http {
 
-class Connection;
-struct RouteMatch;
+class BodyReader;
+class Session;
 
 class Exchange {
  public:
-  Exchange(Connection& connection, RequestHead head);
+  Exchange(Session& session, RequestHead head);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -39,9 +39,9 @@ class Exchange {
   // that the pattern has it.
   const std::string& param(std::string_view name) const;
   // The matched pattern, such as "/v1/requests/{id}/events"; empty when there is no such route.
-  std::string_view route() const;
+  std::string_view route() const { return match_.pattern; }
   // The matched route's flags; 0 when there is no such route, so that a guard can deny by default.
-  unsigned route_flags() const;
+  unsigned route_flags() const { return match_.flags; }
 
   // X-Request-ID: the client's if it is sane, else 128 random bits in hex.
   const std::string& id() const { return id_; }
@@ -77,11 +77,13 @@ class Exchange {
   friend class Session;
   friend class EventStream;
 
-  Connection& connection_;
+  Session& session_;
   RequestHead head_;
   std::string id_;
-  std::unique_ptr<RouteMatch> match_;
+  RouteMatch match_;
+  std::unique_ptr<BodyReader> body_;
   Headers response_headers_;
+  bool streaming_ = false;  // start_events() was called
 };
 
 }  // namespace tru::http

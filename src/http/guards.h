@@ -28,7 +28,8 @@ Guard origin_guard(std::vector<std::string> origins);
 // is not in the list.
 class Cors {
  public:
-  explicit Cors(std::vector<std::string> origins = {}) : origins_(std::move(origins)) {}
+  Cors() = default;
+  explicit Cors(std::vector<std::string> origins) : origins_(std::move(origins)) {}
 
   // An OPTIONS request that asks on behalf of a page.
   static bool is_preflight(const RequestHead& head);

@@ -49,12 +49,22 @@ class MultipartParser {
   const FormPart& part() const { return part_; }
 
  private:
-  enum class State { boundary, boundary_tail, closing, padding, header, content, epilogue };
+  enum class State {
+    boundary,
+    boundary_tail,
+    padding,
+    line_feed,
+    closing,
+    header,
+    content,
+    epilogue
+  };
 
-  Expected<Event> boundary(std::string_view& input);
-  Event content(std::string_view& input);
-  Expected<Event> header(std::string_view& input);
+  Expected<bool> between_parts(char c);
+  Expected<bool> begin_part();
+  Expected<bool> header(std::string_view& input);
   Expected<void> take_header(std::string_view line);
+  Event content(std::string_view& input);
 
   const std::string delimiter_;  // "\r\n--boundary"
   const MultipartLimits limits_;

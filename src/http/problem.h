@@ -112,3 +112,9 @@ inline constexpr std::array all{bad_framing,        bad_host,
   auto result = (__VA_ARGS__);                                           \
   if (!result) co_return ::tru::http::refuse(std::move(result).error()); \
   declaration = std::move(*result)
+
+// TRU_HTTP_CHECK(co_await sink.write(bytes)): the same for an Expected<void>.
+#define TRU_HTTP_CHECK(...) \
+  TRU_HTTP_CHECK_IMPL_(TRU_HTTP_CONCAT_(tru_expected_, __LINE__), __VA_ARGS__)
+#define TRU_HTTP_CHECK_IMPL_(result, ...) \
+  if (auto result = (__VA_ARGS__); !result) co_return ::tru::http::refuse(std::move(result).error())

@@ -18,6 +18,7 @@
 
 #include "http/exchange.h"
 #include "http/response.h"
+#include "http/route_match.h"
 #include "http/task.h"
 
 namespace tru::http {
@@ -46,16 +47,6 @@ struct Route {
   Pattern pattern;
   Task<Response> (*handler)(App&, Exchange&);
   unsigned flags = 0;  // the user's own, such as "needs no key"; see Exchange::route_flags()
-};
-
-using Handler = std::function<Task<Response>(Exchange&)>;
-
-struct RouteMatch {
-  const Handler* handler = nullptr;  // null: no such path, or it does not take the method
-  std::string_view pattern;          // empty: no such path
-  unsigned flags = 0;
-  std::vector<std::pair<std::string_view, std::string>> params;
-  std::string allow;  // the methods that the path takes, as in the field Allow
 };
 
 class Router {
@@ -87,6 +78,8 @@ class Router {
 
   void insert(Verb method, std::string_view pattern, unsigned flags, Handler handler);
   static bool matches(const Entry& entry, std::span<const std::string> segments);
+  static std::string param(const Entry& entry, std::size_t index,
+                           std::span<const std::string> segments);
 
   std::vector<Entry> entries_;
 };

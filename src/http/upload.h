@@ -20,8 +20,9 @@ namespace tru::http {
 
 struct SaveOptions {
   std::filesystem::path folder;
-  std::uint64_t limit_bytes = 0;  // more is 413 upload_too_large
-  std::string suffix;             // of the file's random name
+  std::uint64_t limit_bytes = 0;      // more is 413 upload_too_large
+  std::string suffix;                 // of the file's random name
+  std::uint64_t keep_free_bytes = 0;  // of the disk; else 507 storage_full
   // Sees every piece in order, on a worker thread: for a hash.
   std::function<void(std::string_view)> on_bytes;
 };
@@ -29,6 +30,9 @@ struct SaveOptions {
 // The rest of the body, or 507 storage_full, 500 storage_error, or what read_some() refuses. The
 // file is removed on every way but success.
 Task<Expected<PrivateFile>> save_body(Exchange& exchange, SaveOptions options);
+
+// Removes a file on a worker thread: a large one takes the disk a while.
+void discard(Workers& workers, PrivateFile file);
 
 //   TRU_HTTP_TRY(FormReader form, FormReader::open(exchange, max_bytes));
 //   for (;;) {

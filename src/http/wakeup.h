@@ -10,11 +10,11 @@
 
 namespace tru::http {
 
-// Copies are handles of the same wakeup. notify() may be called from any thread, also after the
-// coroutine or the server is gone; everything else belongs to the io thread.
+// Copies are handles of the same wakeup. notify() may be called from any thread, at any time; one
+// coroutine waits.
 class Wakeup {
  public:
-  explicit Wakeup(asio::any_io_executor executor);
+  Wakeup();
 
   // Lets the present or the next wait() return. Several calls before a wait() count as one.
   void notify() const;
