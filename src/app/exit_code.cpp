@@ -19,6 +19,17 @@ int exit_code(ErrorCode code) {
     case ErrorCode::media_no_video:
     case ErrorCode::media_dimensions:
     case ErrorCode::media_too_long:
+    case ErrorCode::url_invalid:
+    case ErrorCode::url_scheme_not_allowed:
+    case ErrorCode::url_port_not_allowed:
+    case ErrorCode::url_not_allowed:
+    case ErrorCode::source_unreachable:
+    case ErrorCode::source_http_error:
+    case ErrorCode::source_redirects:
+    case ErrorCode::source_tls_error:
+    case ErrorCode::source_too_large:
+    case ErrorCode::source_truncated:
+    case ErrorCode::source_timeout:
       return kMedia;
     case ErrorCode::cancelled:
       return kCancelled;
@@ -28,6 +39,11 @@ int exit_code(ErrorCode code) {
     case ErrorCode::not_found:
     case ErrorCode::queue_full:
     case ErrorCode::shutting_down:
+    case ErrorCode::busy:
+    case ErrorCode::backend_error:
+    case ErrorCode::backend_unavailable:
+    case ErrorCode::backend_timeout:
+    case ErrorCode::backend_protocol:
     case ErrorCode::internal:
       break;
   }

@@ -40,19 +40,13 @@ void print_table(const pipeline::VideoReport& report, const backend::Estimate& e
   row("limits", join(plan.limits));
   row("sound", info.has_audio ? "present, not used" : "none");
   row("subtitles", info.has_text_subtitles ? "present, not used" : "none");
-  row("memory", fmt::format("{} MiB beside the mapped weights", estimate.memory_bytes >> 20));
-  row("first token", fmt::format("after about {:.1f} s on this machine", estimate.first_token_s));
+  if (estimate.memory_bytes) {
+    row("memory", fmt::format("{} MiB beside the mapped weights", *estimate.memory_bytes >> 20));
+  }
+  if (estimate.first_token_s) {
+    row("first token", fmt::format("after about {:.1f} s on this machine", *estimate.first_token_s));
+  }
   for (const std::string& warning : report.warnings) row("note", warning);
-}
-
-json::object to_json(const std::vector<pipeline::VideoReport>& reports,
-                     const backend::Estimate& estimate, bool fits) {
-  return {{"video_report", pipeline::to_json(reports)},
-          {"estimate",
-           {{"prompt_tokens", estimate.prompt_tokens},
-            {"memory_bytes", estimate.memory_bytes},
-            {"first_token_s", estimate.first_token_s},
-            {"fits", fits}}}};
 }
 
 }  // namespace
@@ -83,14 +77,15 @@ int plan(const PlanOptions& options) {
         planner->estimate(*planned->prompt, planned->shapes(), question.generation.max_tokens);
     if (!estimate) return report(estimate.error());
     const backend::ModelInfo model = planner->info();
-    const bool fits = estimate->prompt_tokens < model.max_context;
     const auto reports = planned->reports();
     if (options.json) {
-      fmt::print("{}\n", to_json_text(to_json(reports, *estimate, fits)));
+      const json::object object = {{"video_report", pipeline::to_json(reports)},
+                                   {"estimate", pipeline::to_json(*estimate, model)}};
+      fmt::print("{}\n", to_json_text(object));
       continue;
     }
     print_table(reports.front(), *estimate, model);
-    if (!fits) {
+    if (estimate->prompt_tokens >= model.max_context) {
       fmt::print("  {:<12}does not fit the context: try --profile quick or --max-frames\n", "note");
     }
   }

@@ -36,7 +36,7 @@ class Progress : public backend::AnswerListener {
   const bool show_;
   const bool stream_text_;
   const bool terminal_;
-  std::array<Bar, 5> bars_;  // by Stage
+  std::array<Bar, 6> bars_;  // by Stage
   int lines_drawn_ = 0;
   std::optional<Stopwatch> last_draw_;
 };

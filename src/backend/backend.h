@@ -91,7 +91,7 @@ struct Generation {
   Timings timings;
 };
 
-enum class Stage { load, decode, vision, prefill, generate };
+enum class Stage { load, download, decode, vision, prefill, generate };
 std::string_view to_string(Stage stage);
 
 // Hears how an answer comes along. Called on the thread that generates.
@@ -111,11 +111,11 @@ class Prompt {
   virtual std::int64_t num_tokens() const = 0;
 };
 
-// What a prompt would cost on this machine.
+// What a prompt would cost. Unset: not known, because another machine answers.
 struct Estimate {
   std::int64_t prompt_tokens = 0;
-  std::size_t memory_bytes = 0;  // KV cache, working memory, and weights unless mapped
-  double first_token_s = 0;
+  std::optional<std::size_t> memory_bytes;  // KV cache, working memory, weights unless mapped
+  std::optional<double> first_token_s;
 };
 
 // Knows a model's shape and prompts; runs nothing.
@@ -139,7 +139,7 @@ class Backend : public Planner {
  public:
   // Reads the prompt with the frames of its media and answers. frames has one source per media.
   // At most max_concurrency() calls at a time, from any threads. Errors: context_overflow,
-  // engine_failed, cancelled, the sources' own.
+  // engine_failed, backend_*, cancelled, the sources' own.
   virtual Result<Generation> generate(const Prompt& prompt, const std::vector<FrameSource*>& frames,
                                       const GenerationParams& params, AnswerListener& listener,
                                       std::stop_token stop) = 0;

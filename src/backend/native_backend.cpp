@@ -107,6 +107,8 @@ std::string_view to_string(Stage stage) {
   switch (stage) {
     case Stage::load:
       return "load";
+    case Stage::download:
+      return "download";
     case Stage::decode:
       return "decode";
     case Stage::vision:

@@ -133,9 +133,9 @@ TEST(NativePlanner, EstimatesMoreForMore) {
     return planner->estimate(**prompt, {shape}, 16).value();
   };
   const Estimate few = estimate(2), many = estimate(20);
-  EXPECT_GT(few.first_token_s, 0);
-  EXPECT_GT(many.first_token_s, 5 * few.first_token_s);
-  EXPECT_GT(many.memory_bytes, few.memory_bytes);
+  EXPECT_GT(*few.first_token_s, 0);
+  EXPECT_GT(*many.first_token_s, 5 * *few.first_token_s);
+  EXPECT_GT(*many.memory_bytes, *few.memory_bytes);
   EXPECT_GT(many.prompt_tokens, 20 * 60);
 }
 

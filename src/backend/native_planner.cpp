@@ -111,7 +111,7 @@ Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector
   estimate.memory_bytes =
       kept * kv.bytes_per_token() + model::qwen3vl::working_bytes(config, largest_patch, tokens);
   if (weight_format_ != weights::WeightFormat::checkpoint) {
-    estimate.memory_bytes += model::qwen3vl::converted_bytes(config, matrix_type());
+    *estimate.memory_bytes += model::qwen3vl::converted_bytes(config, matrix_type());
   }
   return estimate;
 }

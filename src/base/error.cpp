@@ -38,6 +38,38 @@ std::string_view to_string(ErrorCode code) {
       return "queue_full";
     case ErrorCode::shutting_down:
       return "shutting_down";
+    case ErrorCode::busy:
+      return "busy";
+    case ErrorCode::url_invalid:
+      return "url_invalid";
+    case ErrorCode::url_scheme_not_allowed:
+      return "url_scheme_not_allowed";
+    case ErrorCode::url_port_not_allowed:
+      return "url_port_not_allowed";
+    case ErrorCode::url_not_allowed:
+      return "url_not_allowed";
+    case ErrorCode::source_unreachable:
+      return "source_unreachable";
+    case ErrorCode::source_http_error:
+      return "source_http_error";
+    case ErrorCode::source_redirects:
+      return "source_redirects";
+    case ErrorCode::source_tls_error:
+      return "source_tls_error";
+    case ErrorCode::source_too_large:
+      return "source_too_large";
+    case ErrorCode::source_truncated:
+      return "source_truncated";
+    case ErrorCode::source_timeout:
+      return "source_timeout";
+    case ErrorCode::backend_error:
+      return "backend_error";
+    case ErrorCode::backend_unavailable:
+      return "backend_unavailable";
+    case ErrorCode::backend_timeout:
+      return "backend_timeout";
+    case ErrorCode::backend_protocol:
+      return "backend_protocol";
     case ErrorCode::internal:
       return "internal";
   }

@@ -26,7 +26,26 @@ enum class ErrorCode {
   not_found,          // no such thing, or not yours
   queue_full,         // more requests wait than are allowed to
   shutting_down,      // not ready any more
-  internal,           // a fault of ours
+  busy,               // a limit on work at the same time is reached; try again later
+
+  url_invalid,             // not an address, or one that two programs would read differently
+  url_scheme_not_allowed,  // neither http nor https
+  url_port_not_allowed,    // a port that no public web server uses
+  url_not_allowed,         // an address inside somebody's network
+  source_unreachable,      // the web server's name or the server itself was not found
+  source_http_error,       // it answered with another status than 200, or not in HTTP
+  source_redirects,        // too many redirects, or one from https to http
+  source_tls_error,        // its certificate does not prove who it is
+  source_too_large,        // more bytes than allowed
+  source_truncated,        // fewer bytes than it had announced
+  source_timeout,          // it took too long to be found, to answer, or to send
+
+  backend_error,        // the remote back end refused the request or failed at it
+  backend_unavailable,  // no remote back end can be reached, or it is overloaded
+  backend_timeout,      // the remote back end stopped sending
+  backend_protocol,     // what the remote back end sent can't be understood
+
+  internal,  // a fault of ours
 };
 
 // Name as it appears in JSON, such as "media_unreadable".

@@ -86,4 +86,14 @@ json::object to_json(const backend::Usage& usage) {
           {"cached_tokens", usage.cached_tokens}};
 }
 
+json::object to_json(const backend::Estimate& estimate, const backend::ModelInfo& model) {
+  json::value memory_bytes, first_token_s;
+  if (estimate.memory_bytes) memory_bytes = *estimate.memory_bytes;
+  if (estimate.first_token_s) first_token_s = *estimate.first_token_s;
+  return {{"prompt_tokens", estimate.prompt_tokens},
+          {"memory_bytes", std::move(memory_bytes)},
+          {"first_token_s", std::move(first_token_s)},
+          {"fits", estimate.prompt_tokens < model.max_context}};
+}
+
 }  // namespace tru::pipeline

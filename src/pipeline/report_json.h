@@ -16,4 +16,7 @@ boost::json::object to_json(const backend::OutputToken& token);
 
 boost::json::object to_json(const backend::Usage& usage);
 
+// `estimate` of a plan; what is not known is null.
+boost::json::object to_json(const backend::Estimate& estimate, const backend::ModelInfo& model);
+
 }  // namespace tru::pipeline
