@@ -1,79 +1,61 @@
 #include "base/error.h"
 
+#include <cstddef>
+#include <utility>
+
 namespace tru {
+namespace {
+
+constexpr std::pair<ErrorCode, std::string_view> kNames[] = {
+    {ErrorCode::invalid_argument, "invalid_argument"},
+    {ErrorCode::context_overflow, "context_overflow"},
+    {ErrorCode::cancelled, "cancelled"},
+    {ErrorCode::engine_failed, "engine_failed"},
+    {ErrorCode::config_invalid, "config_invalid"},
+    {ErrorCode::model_invalid, "model_invalid"},
+    {ErrorCode::media_not_found, "media_not_found"},
+    {ErrorCode::media_unsupported, "media_unsupported"},
+    {ErrorCode::media_empty, "media_empty"},
+    {ErrorCode::media_unreadable, "media_unreadable"},
+    {ErrorCode::media_no_video, "media_no_video"},
+    {ErrorCode::media_dimensions, "media_dimensions"},
+    {ErrorCode::media_too_long, "media_too_long"},
+    {ErrorCode::storage_full, "storage_full"},
+    {ErrorCode::not_found, "not_found"},
+    {ErrorCode::queue_full, "queue_full"},
+    {ErrorCode::shutting_down, "shutting_down"},
+    {ErrorCode::busy, "busy"},
+    {ErrorCode::url_invalid, "url_invalid"},
+    {ErrorCode::url_scheme_not_allowed, "url_scheme_not_allowed"},
+    {ErrorCode::url_port_not_allowed, "url_port_not_allowed"},
+    {ErrorCode::url_not_allowed, "url_not_allowed"},
+    {ErrorCode::source_unreachable, "source_unreachable"},
+    {ErrorCode::source_http_error, "source_http_error"},
+    {ErrorCode::source_redirects, "source_redirects"},
+    {ErrorCode::source_tls_error, "source_tls_error"},
+    {ErrorCode::source_too_large, "source_too_large"},
+    {ErrorCode::source_truncated, "source_truncated"},
+    {ErrorCode::source_timeout, "source_timeout"},
+    {ErrorCode::backend_error, "backend_error"},
+    {ErrorCode::backend_unavailable, "backend_unavailable"},
+    {ErrorCode::backend_timeout, "backend_timeout"},
+    {ErrorCode::backend_protocol, "backend_protocol"},
+    {ErrorCode::internal, "internal"},
+};
+
+constexpr bool in_order_and_complete() {
+  std::size_t next = 0;
+  for (const auto& [code, name] : kNames) {
+    if (static_cast<std::size_t>(code) != next++) return false;
+  }
+  return next == static_cast<std::size_t>(ErrorCode::internal) + 1;
+}
+static_assert(in_order_and_complete());
+
+}  // namespace
 
 std::string_view to_string(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid_argument:
-      return "invalid_argument";
-    case ErrorCode::context_overflow:
-      return "context_overflow";
-    case ErrorCode::cancelled:
-      return "cancelled";
-    case ErrorCode::engine_failed:
-      return "engine_failed";
-    case ErrorCode::config_invalid:
-      return "config_invalid";
-    case ErrorCode::model_invalid:
-      return "model_invalid";
-    case ErrorCode::media_not_found:
-      return "media_not_found";
-    case ErrorCode::media_unsupported:
-      return "media_unsupported";
-    case ErrorCode::media_empty:
-      return "media_empty";
-    case ErrorCode::media_unreadable:
-      return "media_unreadable";
-    case ErrorCode::media_no_video:
-      return "media_no_video";
-    case ErrorCode::media_dimensions:
-      return "media_dimensions";
-    case ErrorCode::media_too_long:
-      return "media_too_long";
-    case ErrorCode::storage_full:
-      return "storage_full";
-    case ErrorCode::not_found:
-      return "not_found";
-    case ErrorCode::queue_full:
-      return "queue_full";
-    case ErrorCode::shutting_down:
-      return "shutting_down";
-    case ErrorCode::busy:
-      return "busy";
-    case ErrorCode::url_invalid:
-      return "url_invalid";
-    case ErrorCode::url_scheme_not_allowed:
-      return "url_scheme_not_allowed";
-    case ErrorCode::url_port_not_allowed:
-      return "url_port_not_allowed";
-    case ErrorCode::url_not_allowed:
-      return "url_not_allowed";
-    case ErrorCode::source_unreachable:
-      return "source_unreachable";
-    case ErrorCode::source_http_error:
-      return "source_http_error";
-    case ErrorCode::source_redirects:
-      return "source_redirects";
-    case ErrorCode::source_tls_error:
-      return "source_tls_error";
-    case ErrorCode::source_too_large:
-      return "source_too_large";
-    case ErrorCode::source_truncated:
-      return "source_truncated";
-    case ErrorCode::source_timeout:
-      return "source_timeout";
-    case ErrorCode::backend_error:
-      return "backend_error";
-    case ErrorCode::backend_unavailable:
-      return "backend_unavailable";
-    case ErrorCode::backend_timeout:
-      return "backend_timeout";
-    case ErrorCode::backend_protocol:
-      return "backend_protocol";
-    case ErrorCode::internal:
-      return "internal";
-  }
-  return "internal";
+  return kNames[static_cast<std::size_t>(code)].second;
 }
 
 }  // namespace tru
