@@ -168,6 +168,7 @@ int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
   if (!backend) return report(backend.error());
   const double load_ms = load_watch.elapsed_ms();
 
+  const fetch::Fetcher fetcher(fetch_config(*settings));
   int code = kOk;
   for (Job& job : *jobs) {
     job.question.video = *video;
@@ -175,7 +176,7 @@ int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
     if (!job.title.empty() && !options.json) fmt::print("{}:\n", job.title);
     Progress progress(show, !options.json);
     const auto answer =
-        pipeline::answer_video(job.question, settings->video, **backend, progress, stop);
+        pipeline::answer_video(job.question, settings->video, fetcher, **backend, progress, stop);
     progress.clear();
     if (!answer) {
       code = report(answer.error());

@@ -177,8 +177,9 @@ Result<StageSpeed> bench_generate(const Bench& bench, std::int64_t tokens) {
 
 Result<StageSpeed> bench_first_token(const Bench& bench) {
   Progress silent(false, false);
-  TRU_TRY(const pipeline::Answer answer, pipeline::answer_video(bench.question, bench.defaults,
-                                                                bench.backend, silent, bench.stop));
+  TRU_TRY(const pipeline::Answer answer,
+          pipeline::answer_video(bench.question, bench.defaults, fetch::Fetcher(), bench.backend,
+                                 silent, bench.stop));
   return StageSpeed{"first_token", answer.timings.first_token_ms / 1000, "s", std::nullopt};
 }
 
@@ -257,7 +258,9 @@ Status run(const BenchOptions& options, std::stop_token stop) {
   question.video = video;
   question.generation = settings.generation;
   question.generation.max_tokens = 1;
-  TRU_TRY(const auto planned, pipeline::plan_question(question, settings.video, *backend));
+  Progress silent(false, false);
+  TRU_TRY(const auto files, pipeline::fetch_media(question.media, fetch::Fetcher(), silent, stop));
+  TRU_TRY(const auto planned, pipeline::plan_question(question, files, settings.video, *backend));
   tensor::Device& device = backend->planner().device();
   TRU_TRY(const Peaks peaks, measure_peaks(device));
   TRU_TRY(const double peak_gops,

@@ -10,7 +10,7 @@ namespace tru::app {
 // `media`: videos and --image files in command-line order; see media_in_order().
 int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
         std::stop_token stop);
-int plan(const PlanOptions& options);
+int plan(const PlanOptions& options, std::stop_token stop);
 int bench(const BenchOptions& options, std::stop_token stop);
 int settings(const SettingsOptions& options);
 

@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
   tru::media::limit_allocations();
   const std::stop_token stop = stop_on_signals();
   if (*ask_command) return ask(ask_options, media_in_order(*ask_command, ask_options), stop);
-  if (*plan_command) return plan(plan_options);
+  if (*plan_command) return plan(plan_options, stop);
   if (*bench_command) return bench(bench_options, stop);
   if (*settings_command) return settings(settings_options);
   return completion(program, shell);

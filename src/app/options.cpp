@@ -117,6 +117,15 @@ Result<backend::NativeConfig> native_config(Settings& settings) {
   return config;
 }
 
+fetch::FetchConfig fetch_config(const Settings& settings) {
+  fetch::FetchConfig config;
+  config.allowed_ports = settings.access.allowed_url_ports;
+  config.allow_private = settings.access.allow_private_urls;
+  config.folder = settings.service.upload_dir;
+  config.max_bytes = settings.service.max_video_size_mb << 20;
+  return config;
+}
+
 Result<pipeline::VideoRequest> video_request(const VideoOptions& options) {
   pipeline::VideoRequest request{options.params, pipeline::Profile::none};
   if (options.start_s) request.params.start_s = *options.start_s;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/settings.h"
+#include "fetch/fetcher.h"
 #include "pipeline/conversation.h"
 #include "pipeline/question.h"
 
@@ -69,6 +70,8 @@ void add_settings_command(CLI::App& command, SettingsOptions& options);
 // What the settings say about the native engine, the demo model filled in. Error: config_invalid.
 Result<backend::NativeConfig> native_config(Settings& settings);
 // The options over the settings. Error: invalid_argument.
+// ALLOWED_URL_PORTS, ALLOW_PRIVATE_URLS, UPLOAD_DIR and MAX_VIDEO_SIZE_MB.
+fetch::FetchConfig fetch_config(const Settings& settings);
 Result<pipeline::VideoRequest> video_request(const VideoOptions& options);
 backend::GenerationParams generation_params(const GenerationOptions& options,
                                             const Settings& settings);

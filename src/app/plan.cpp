@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/exit_code.h"
+#include "app/progress.h"
 #include "base/json_text.h"
 #include "pipeline/answer_video.h"
 #include "pipeline/report_json.h"
@@ -44,14 +45,15 @@ void print_table(const pipeline::VideoReport& report, const backend::Estimate& e
     row("memory", fmt::format("{} MiB beside the mapped weights", *estimate.memory_bytes >> 20));
   }
   if (estimate.first_token_s) {
-    row("first token", fmt::format("after about {:.1f} s on this machine", *estimate.first_token_s));
+    row("first token",
+        fmt::format("after about {:.1f} s on this machine", *estimate.first_token_s));
   }
   for (const std::string& warning : report.warnings) row("note", warning);
 }
 
 }  // namespace
 
-int plan(const PlanOptions& options) {
+int plan(const PlanOptions& options, std::stop_token stop) {
   auto settings = read_settings(options.settings);
   if (!settings) return report(settings.error());
   const auto video = video_request(options.video);
@@ -61,6 +63,7 @@ int plan(const PlanOptions& options) {
   auto planner = backend::NativePlanner::load(*config);
   if (!planner) return report(planner.error());
 
+  const fetch::Fetcher fetcher(fetch_config(*settings));
   int code = kOk;
   for (const std::string& path : options.videos) {
     pipeline::Question question;
@@ -68,7 +71,14 @@ int plan(const PlanOptions& options) {
     question.messages = {{"user", {{text::PartKind::video, "", 0}}}};
     question.video = *video;
     question.generation = settings->generation;
-    const auto planned = pipeline::plan_question(question, settings->video, *planner);
+    Progress progress(!options.json, false);
+    const auto files = pipeline::fetch_media(question.media, fetcher, progress, stop);
+    progress.clear();
+    if (!files) {
+      code = report(files.error());
+      continue;
+    }
+    const auto planned = pipeline::plan_question(question, *files, settings->video, *planner);
     if (!planned) {
       code = report(planned.error());
       continue;

@@ -14,6 +14,8 @@ constexpr double kRedrawMs = 80;
 
 std::string_view unit(backend::Stage stage) {
   switch (stage) {
+    case backend::Stage::download:
+      return "bytes";
     case backend::Stage::decode:
     case backend::Stage::vision:
       return "frame pairs";
@@ -35,8 +37,8 @@ Progress::Progress(bool show, bool stream_text)
     : show_(show), stream_text_(stream_text), terminal_(isatty(STDERR_FILENO) != 0) {}
 
 void Progress::on_progress(backend::Stage stage, std::int64_t done, std::int64_t total) {
-  // The answer itself shows how generation goes.
-  if (!show_ || stage == backend::Stage::generate) return;
+  // The answer itself shows how generation goes; what has no known end has no bar.
+  if (!show_ || stage == backend::Stage::generate || total == 0) return;
   Bar& bar = bars_[static_cast<std::size_t>(stage)];
   if (!bar.since) bar.since.emplace();
   bar.done = done;

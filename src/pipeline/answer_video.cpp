@@ -1,6 +1,6 @@
 // The main path: every stage is one call, in this order:
 //
-//   open_media -> plan_frames -> build_prompt -> decode_frames -> generate -> Answer
+//   fetch_media -> open_media -> plan_frames -> build_prompt -> decode_frames -> generate -> Answer
 //
 // generate() pulls the frames through make_patches, encode_vision and the language model as they
 // are decoded (engine/prompt_feed.cpp), and detokenizes (backend/native_backend.cpp).
@@ -37,13 +37,14 @@ std::vector<VideoReport> PlannedQuestion::reports() const {
   return reports;
 }
 
-Result<PlannedQuestion> plan_question(const Question& question, const VideoDefaults& defaults,
+Result<PlannedQuestion> plan_question(const Question& question, const std::vector<LocalFile>& files,
+                                      const VideoDefaults& defaults,
                                       const backend::Planner& planner) {
   const backend::ModelInfo model = planner.info();
   PlannedQuestion planned;
 
   // What are these files, and when is each of their frames shown?
-  TRU_TRY(planned.media, open_media(question.media));
+  TRU_TRY(planned.media, open_media(question.media, files));
 
   // A profile's budget shrinks until prompt and answer fit the context; other limits are taken at
   // their word.
@@ -63,10 +64,13 @@ Result<PlannedQuestion> plan_question(const Question& question, const VideoDefau
 }
 
 Result<Answer> answer_video(const Question& question, const VideoDefaults& defaults,
-                            backend::Backend& backend, backend::AnswerListener& listener,
-                            std::stop_token stop) {
+                            const fetch::Fetcher& fetcher, backend::Backend& backend,
+                            backend::AnswerListener& listener, std::stop_token stop) {
   const Stopwatch watch;
-  TRU_TRY(const PlannedQuestion planned, plan_question(question, defaults, backend));
+
+  // What is on the web comes here first.
+  TRU_TRY(const auto files, fetch_media(question.media, fetcher, listener, stop));
+  TRU_TRY(const PlannedQuestion planned, plan_question(question, files, defaults, backend));
   TRU_CHECK(check_context(*planned.prompt, backend.info()));
 
   // Frames come from here on their own thread, a few at a time.

@@ -19,15 +19,17 @@ struct PlannedQuestion {
   std::vector<VideoReport> reports() const;  // one per video, as planned
 };
 
-// Runs no model. Errors: media_*, invalid_argument; a prompt beyond the context is only an error of
-// answer_video, unless the profile is one that fits itself to the context.
-Result<PlannedQuestion> plan_question(const Question& question, const VideoDefaults& defaults,
+// Runs no model. files: those of question.media, from fetch_media(). Errors: media_*,
+// invalid_argument; a prompt beyond the context is only an error of answer_video, unless the
+// profile is one that fits itself to the context.
+Result<PlannedQuestion> plan_question(const Question& question, const std::vector<LocalFile>& files,
+                                      const VideoDefaults& defaults,
                                       const backend::Planner& planner);
 
-// Decodes on its own thread while this one runs the model. Errors: those of plan_question,
-// context_overflow, engine_failed, cancelled.
+// Decodes on its own thread while this one runs the model. Errors: those of fetch_media,
+// plan_question and Backend::generate(), context_overflow.
 Result<Answer> answer_video(const Question& question, const VideoDefaults& defaults,
-                            backend::Backend& backend, backend::AnswerListener& listener,
-                            std::stop_token stop);
+                            const fetch::Fetcher& fetcher, backend::Backend& backend,
+                            backend::AnswerListener& listener, std::stop_token stop);
 
 }  // namespace tru::pipeline

@@ -51,10 +51,17 @@ Result<std::shared_ptr<const int>> keep_in_memory(const std::vector<std::uint8_t
 
 }  // namespace
 
-Result<LocalFile> LocalFile::resolve(const std::string& url, const std::string& name) {
+Result<LocalFile> LocalFile::resolve(const MediaRef& ref, const fetch::Fetcher& fetcher,
+                                     const fetch::Fetcher::Progress& progress,
+                                     std::stop_token stop) {
+  const std::string& url = ref.url;
   LocalFile file;
-  file.name_ = name;
-  if (url.starts_with("data:")) {
+  if (fetch::is_web_url(url)) {
+    TRU_TRY(fetch::Download download, fetcher.fetch(url, progress, stop));
+    file.path_ = download.file.path();
+    file.name_ = std::move(download.name);
+    file.owner_ = std::make_shared<PrivateFile>(std::move(download.file));
+  } else if (url.starts_with("data:")) {
     const std::size_t comma = url.find(',');
     const bool base64 = comma != std::string::npos && url.substr(0, comma).ends_with(";base64");
     const auto bytes = base64 ? decode_base64(std::string_view(url).substr(comma + 1))
@@ -63,17 +70,15 @@ Result<LocalFile> LocalFile::resolve(const std::string& url, const std::string& 
       return fail(ErrorCode::invalid_argument,
                   "a data: URL must have the form data:TYPE;base64,DATA");
     }
-    TRU_TRY(file.memory_, keep_in_memory(*bytes));
-    file.path_ = fmt::format("/proc/self/fd/{}", *file.memory_);
-    if (name.empty()) file.name_ = "data";
-    return file;
+    TRU_TRY(const auto memory, keep_in_memory(*bytes));
+    file.path_ = fmt::format("/proc/self/fd/{}", *memory);
+    file.name_ = "data";
+    file.owner_ = memory;
+  } else {
+    file.path_ = url.starts_with("file://") ? percent_decode(std::string_view(url).substr(7)) : url;
+    file.name_ = std::filesystem::path(file.path_).filename();
   }
-  if (url.starts_with("http://") || url.starts_with("https://")) {
-    return fail(ErrorCode::invalid_argument,
-                "{}: web addresses can't be opened yet; download the file and give its path", url);
-  }
-  file.path_ = url.starts_with("file://") ? percent_decode(std::string_view(url).substr(7)) : url;
-  if (name.empty()) file.name_ = std::filesystem::path(file.path_).filename();
+  if (!ref.name.empty()) file.name_ = ref.name;
   return file;
 }
 

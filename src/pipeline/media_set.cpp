@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
+
 namespace tru::pipeline {
 namespace {
 
@@ -107,15 +109,32 @@ class DecodingFrames : public MediaFrames {
 
 }  // namespace
 
-Result<std::vector<OpenMedia>> open_media(const std::vector<MediaRef>& refs) {
-  std::vector<OpenMedia> media;
+Result<std::vector<LocalFile>> fetch_media(const std::vector<MediaRef>& refs,
+                                           const fetch::Fetcher& fetcher,
+                                           backend::AnswerListener& listener,
+                                           std::stop_token stop) {
+  std::vector<LocalFile> files;
   for (const MediaRef& ref : refs) {
-    OpenMedia opened;
-    TRU_TRY(opened.file, LocalFile::resolve(ref.url, ref.name));
-    if (ref.kind == text::PartKind::image) {
-      TRU_TRY(opened.image, media::ImageFile::open(opened.file.path(), {}, opened.file.name()));
+    const auto progress = [&](std::int64_t done, std::int64_t total) {
+      listener.on_progress(backend::Stage::download, done, total);
+    };
+    TRU_TRY(LocalFile file, LocalFile::resolve(ref, fetcher, progress, stop));
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+Result<std::vector<OpenMedia>> open_media(const std::vector<MediaRef>& refs,
+                                          const std::vector<LocalFile>& files) {
+  TRU_ASSERT(files.size() == refs.size());
+  std::vector<OpenMedia> media;
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    OpenMedia opened{files[i], {}, {}};
+    const std::string& path = opened.file.path();
+    if (refs[i].kind == text::PartKind::image) {
+      TRU_TRY(opened.image, media::ImageFile::open(path, {}, opened.file.name()));
     } else {
-      TRU_TRY(opened.video, media::VideoFile::open(opened.file.path(), {}, opened.file.name()));
+      TRU_TRY(opened.video, media::VideoFile::open(path, {}, opened.file.name()));
     }
     media.push_back(std::move(opened));
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "fetch/fetcher.h"
 #include "media/decode.h"
 #include "media/image_file.h"
 #include "media/video_file.h"
@@ -13,12 +14,14 @@
 
 namespace tru::pipeline {
 
-// A media reference, resolved to a file that libav can open: a path, or bytes held in memory.
+// A media reference, resolved to a file that libav can open: a path, a download, or bytes held in
+// memory.
 class LocalFile {
  public:
-  // Takes plain paths, file: and base64 data: URLs. Errors: media_not_found, invalid_argument.
-  // name: see MediaRef.
-  static Result<LocalFile> resolve(const std::string& url, const std::string& name = {});
+  // Takes plain paths, file: and base64 data: URLs, and those of http and https. Errors:
+  // invalid_argument, those of Fetcher::fetch().
+  static Result<LocalFile> resolve(const MediaRef& ref, const fetch::Fetcher& fetcher,
+                                   const fetch::Fetcher::Progress& progress, std::stop_token stop);
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }  // for reports: without folders
@@ -26,9 +29,13 @@ class LocalFile {
  private:
   std::string path_;
   std::string name_;
-  std::shared_ptr<const int>
-      memory_;  // the file descriptor behind path_, closed with the last copy
+  std::shared_ptr<const void> owner_;  // of what path_ names, if it goes with the last copy
 };
+
+// Brings everything here that the media need. The listener hears of downloads, in bytes.
+Result<std::vector<LocalFile>> fetch_media(const std::vector<MediaRef>& refs,
+                                           const fetch::Fetcher& fetcher,
+                                           backend::AnswerListener& listener, std::stop_token stop);
 
 // One opened image or video.
 struct OpenMedia {
@@ -37,7 +44,9 @@ struct OpenMedia {
   std::optional<media::ImageFile> image;
 };
 
-Result<std::vector<OpenMedia>> open_media(const std::vector<MediaRef>& refs);
+// files: one for each of refs.
+Result<std::vector<OpenMedia>> open_media(const std::vector<MediaRef>& refs,
+                                          const std::vector<LocalFile>& files);
 
 // What will be shown of one image or video.
 struct MediaPlan {

@@ -30,12 +30,26 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
+Result<LocalFile> resolve(const std::string& url, const std::string& name = {}) {
+  return LocalFile::resolve({PartKind::video, url, name}, fetch::Fetcher(), {}, {});
+}
+
+Result<std::vector<OpenMedia>> open_all(const std::vector<MediaRef>& refs) {
+  std::vector<LocalFile> files;
+  for (const MediaRef& ref : refs) {
+    TRU_TRY(LocalFile file, resolve(ref.url));
+    files.push_back(std::move(file));
+  }
+  return open_media(refs, files);
+}
+
 TEST(LocalFile, TakesPathsAndFileUrls) {
-  auto file = LocalFile::resolve("clips/a b.mp4");
+  auto file = resolve("clips/a b.mp4");
   EXPECT_EQ(file->path(), "clips/a b.mp4");
   EXPECT_EQ(file->name(), "a b.mp4");
-  file = LocalFile::resolve("file:///tmp/a%20b%2.mp4");
+  file = resolve("file:///tmp/a%20b%2.mp4");
   EXPECT_EQ(file->path(), "/tmp/a b%2.mp4");
+  EXPECT_EQ(resolve("4f2a.part", "holiday.mp4")->name(), "holiday.mp4");
 }
 
 TEST(LocalFile, KeepsTheBytesOfADataUrlUntilTheLastCopyIsGone) {
@@ -43,7 +57,7 @@ TEST(LocalFile, KeepsTheBytesOfADataUrlUntilTheLastCopyIsGone) {
   {
     std::optional<LocalFile> copy;
     {
-      const auto file = LocalFile::resolve("data:text/plain;charset=x;base64,aGVsbG8=");
+      const auto file = resolve("data:text/plain;charset=x;base64,aGVsbG8=");
       ASSERT_TRUE(file) << file.error().message;
       copy = *file;
     }
@@ -55,17 +69,17 @@ TEST(LocalFile, KeepsTheBytesOfADataUrlUntilTheLastCopyIsGone) {
 }
 
 TEST(LocalFile, RefusesOtherAddresses) {
-  for (const char* url : {"data:", "data:video/mp4,plain", "data:video/mp4;base64,a*b=",
-                          "https://example.org/a.mp4", "http://127.0.0.1/"}) {
-    const auto file = LocalFile::resolve(url);
+  for (const char* url : {"data:", "data:video/mp4,plain", "data:video/mp4;base64,a*b="}) {
+    const auto file = resolve(url);
     ASSERT_FALSE(file) << url;
     EXPECT_EQ(file.error().code, ErrorCode::invalid_argument);
   }
+  EXPECT_EQ(resolve("http://127.0.0.1/").error().code, ErrorCode::url_not_allowed);
 }
 
 TEST(MediaSet, PlansImagesAndVideosInOrder) {
-  const auto media = open_media({{PartKind::image, kMedia + "img_odd.png"},
-                                 {PartKind::video, "file://" + kMedia + "odd_24fps.mp4"}});
+  const auto media = open_all({{PartKind::image, kMedia + "img_odd.png"},
+                               {PartKind::video, "file://" + kMedia + "odd_24fps.mp4"}});
   ASSERT_TRUE(media) << media.error().message;
   const auto plans = plan_frames(*media, {{}, Profile::checkpoint}, {}, kVision, {});
   ASSERT_TRUE(plans) << plans.error().message;
@@ -77,7 +91,7 @@ TEST(MediaSet, PlansImagesAndVideosInOrder) {
 }
 
 TEST(MediaSet, VideosShareABudget) {
-  const auto media = open_media(
+  const auto media = open_all(
       {{PartKind::video, kMedia + "odd_24fps.mp4"}, {PartKind::video, kMedia + "odd_24fps.mp4"}});
   const VideoRequest request{{.fps = 8, .min_pixels = 50000}, Profile::quick};
   const auto both = plan_frames(*media, request, {}, kVision, 200);
@@ -86,7 +100,7 @@ TEST(MediaSet, VideosShareABudget) {
 }
 
 TEST(MediaSet, ReportsWhatWasSeen) {
-  const auto media = open_media({{PartKind::video, kMedia + "with_audio.mp4"}});
+  const auto media = open_all({{PartKind::video, kMedia + "with_audio.mp4"}});
   const auto plans = plan_frames(*media, {{}, Profile::checkpoint}, {}, kVision, {});
   const auto frames = decode_frames(*media, *plans);
   int pairs = 0;
@@ -106,7 +120,7 @@ TEST(MediaSet, ReportsWhatWasSeen) {
 }
 
 TEST(MediaSet, AnAbandonedStreamStopsAtOnce) {
-  const auto media = open_media({{PartKind::video, kMedia + "long_12s.mp4"}});
+  const auto media = open_all({{PartKind::video, kMedia + "long_12s.mp4"}});
   const auto plans = plan_frames(*media, {{}, Profile::checkpoint}, {}, kVision, {});
   const auto frames = decode_frames(*media, *plans);
   std::stop_source stop;

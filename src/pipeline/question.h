@@ -41,7 +41,7 @@ struct VideoRequest {
 
 struct MediaRef {
   text::PartKind kind = text::PartKind::video;  // image | video
-  std::string url;                              // a path, file: or data: URL
+  std::string url;                              // a path, or a file:, data:, http: or https: URL
   std::string name{};                           // for reports and messages; url's own if empty
 };
 

@@ -10,8 +10,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("TRU_PROGRAM", ROOT / "build" / "bin" / "tru"))
 SETTINGS = re.compile(
-    r"^(MODEL_|DEFAULT_|MAX_|TEMPERATURE|TOP_|WEIGHTS|DEVICE|THREADS|HF_)")
-PROGRESS = re.compile(r"^(load|decode|vision|prefill|generate): \d+ ")
+    r"^(MODEL_|ALLOW|UPLOAD_DIR|DEFAULT_|MAX_|TEMPERATURE|TOP_|WEIGHTS|DEVICE|THREADS|HF_)")
+PROGRESS = re.compile(r"^(load|download|decode|vision|prefill|generate): \d+ ")
 
 
 @pytest.fixture(scope="session")

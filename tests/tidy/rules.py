@@ -12,7 +12,7 @@ FOLDERS = {
     "api": (9, {"http", "jobs", "pipeline", "store"}),
     "jobs": (8, {"pipeline", "store"}),
     "pipeline": (7, {"media", "fetch", "text", "backend"}),
-    "backend": (6, {"engine", "model", "tensor", "text", "weights"}),
+    "backend": (6, {"engine", "fetch", "model", "tensor", "text", "weights"}),
     "engine": (5, {"model", "tensor"}),
     "model": (4, {"tensor", "weights"}),
     "weights": (3, {"tensor"}),
