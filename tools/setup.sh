@@ -8,11 +8,8 @@ readonly build_packages=(
   build-essential cmake ninja-build ccache pkg-config python3 python3-pip
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavfilter-dev
   libexpected-dev libfmt-dev libcli11-dev libpcre2-dev libutf8proc-dev libjpeg-dev
-<<<<<<< HEAD
   prometheus-cpp-dev libssl-dev
-=======
   libcurl4-openssl-dev ca-certificates
->>>>>>> 4aa0519 (fetch, pipeline: download videos by URL from the public internet only)
   "libboost-json1.81-dev|libboost-json1.83-dev|libboost-json-dev"
 )
 readonly test_packages=(libgtest-dev libgmock-dev openssl ffmpeg xz-utils python3-venv)
