@@ -14,6 +14,8 @@
 
 namespace tru::http {
 
+// Fill one in before the co_await that passes it on: GCC 12 frees the strings of a braced one
+// twice.
 struct FileInfo {
   std::string content_type;
   std::string etag;  // quoted and strong; empty: made of size and time of change

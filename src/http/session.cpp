@@ -38,7 +38,10 @@ Task<void> Session::run() {
 
 Task<void> Session::turn_away(const Refusal& why) {
   started_ = Connection::Clock::now();
-  co_await answer_unread(why);
+  Problem problem(why);
+  problem.retryable = true;
+  problem.retry_after_s = 1;
+  co_await answer_unread(problem);
   co_await connection_.linger(kLingerTurnedAway);
 }
 

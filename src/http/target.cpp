@@ -29,7 +29,7 @@ Expected<Target> parse_target(std::string_view text) {
   Target target;
   const auto mark = text.find('?');
   std::string_view path = text.substr(1, mark == std::string_view::npos ? mark : mark - 1);
-  if (path.ends_with('/')) path.remove_suffix(1);
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const auto add_segment = [&](std::string_view piece) {
     auto segment = percent_decode(piece, false);
     if (!segment || !is_safe_segment(*segment)) return false;

@@ -18,6 +18,8 @@
 
 namespace tru::http {
 
+// Fill one in before the co_await that passes it on: GCC 12 frees the strings of a braced one
+// twice.
 struct SaveOptions {
   std::filesystem::path folder;
   std::uint64_t limit_bytes = 0;      // more is 413 upload_too_large
