@@ -71,6 +71,12 @@ Result<Answer> answer_video(const Question& question, const VideoDefaults& defau
   // What is on the web comes here first.
   TRU_TRY(const auto files, fetch_media(question.media, fetcher, listener, stop));
   TRU_TRY(const PlannedQuestion planned, plan_question(question, files, defaults, backend));
+  return answer_planned(question, planned, watch, backend, listener, stop);
+}
+
+Result<Answer> answer_planned(const Question& question, const PlannedQuestion& planned,
+                              const Stopwatch& watch, backend::Backend& backend,
+                              backend::AnswerListener& listener, std::stop_token stop) {
   TRU_CHECK(check_context(*planned.prompt, backend.info()));
 
   // Frames come from here on their own thread, a few at a time.

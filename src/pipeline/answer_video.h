@@ -4,6 +4,7 @@
 #include <stop_token>
 
 #include "backend/backend.h"
+#include "base/stopwatch.h"
 #include "pipeline/media_set.h"
 #include "pipeline/question.h"
 
@@ -31,5 +32,10 @@ Result<PlannedQuestion> plan_question(const Question& question, const std::vecto
 Result<Answer> answer_video(const Question& question, const VideoDefaults& defaults,
                             const fetch::Fetcher& fetcher, backend::Backend& backend,
                             backend::AnswerListener& listener, std::stop_token stop);
+
+// The second half of answer_video, for those who plan ahead; watch: since the question.
+Result<Answer> answer_planned(const Question& question, const PlannedQuestion& planned,
+                              const Stopwatch& watch, backend::Backend& backend,
+                              backend::AnswerListener& listener, std::stop_token stop);
 
 }  // namespace tru::pipeline

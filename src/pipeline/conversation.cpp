@@ -12,9 +12,15 @@ namespace json = boost::json;
 constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;  // data: URLs make them large
 constexpr std::size_t kMaxDepth = 32;
 
+// An error about the field at `place`.
+tl::unexpected<Error> wrong(const std::string& place, std::string_view why) {
+  return tl::unexpected<Error>(
+      Error{ErrorCode::invalid_argument, fmt::format("{} {}", place, why), place});
+}
+
 Result<std::string> text_of(const json::value* value, const std::string& place) {
   if (value == nullptr || !value->is_string()) {
-    return fail(ErrorCode::invalid_argument, "{} must be a string", place);
+    return wrong(place, "must be a string");
   }
   return std::string(value->get_string());
 }
@@ -35,7 +41,7 @@ Result<std::string> url_of(const json::object& part, const std::string& type,
 Result<text::ContentPart> parse_part(const json::value& value, const std::string& place,
                                      std::vector<MediaRef>& media) {
   const json::object* part = value.if_object();
-  if (part == nullptr) return fail(ErrorCode::invalid_argument, "{} must be an object", place);
+  if (part == nullptr) return wrong(place, "must be an object");
   TRU_TRY(const std::string type, text_of(part->if_contains("type"), place + ".type"));
   text::ContentPart result;
   if (type == "text") {
@@ -47,9 +53,8 @@ Result<text::ContentPart> parse_part(const json::value& value, const std::string
   } else if (type == "video_url" || type == "input_video") {
     result.kind = text::PartKind::video;
   } else {
-    return fail(ErrorCode::invalid_argument,
-                "{}.type is '{}'; allowed are text, image_url, video_url, input_video", place,
-                type);
+    return wrong(place + ".type",
+                 fmt::format("is '{}'; allowed are text, image_url, video_url, input_video", type));
   }
   TRU_TRY(std::string url, url_of(*part, type, place));
   result.media_index = media.size();
@@ -60,7 +65,7 @@ Result<text::ContentPart> parse_part(const json::value& value, const std::string
 Result<text::Message> parse_message(const json::value& value, const std::string& place,
                                     std::vector<MediaRef>& media) {
   const json::object* object = value.if_object();
-  if (object == nullptr) return fail(ErrorCode::invalid_argument, "{} must be an object", place);
+  if (object == nullptr) return wrong(place, "must be an object");
   text::Message message;
   TRU_TRY(message.role, text_of(object->if_contains("role"), place + ".role"));
   const json::value* content = object->if_contains("content");
@@ -70,8 +75,7 @@ Result<text::Message> parse_message(const json::value& value, const std::string&
   }
   const json::array* parts = content == nullptr ? nullptr : content->if_array();
   if (parts == nullptr) {
-    return fail(ErrorCode::invalid_argument, "{}.content must be a string or a list of parts",
-                place);
+    return wrong(place + ".content", "must be a string or a list of parts");
   }
   for (std::size_t i = 0; i < parts->size(); ++i) {
     TRU_TRY(text::ContentPart part,
@@ -97,7 +101,7 @@ void look_beside(const std::filesystem::path& folder, MediaRef& ref) {
 Result<Conversation> parse_conversation(const json::value& messages) {
   const json::array* list = messages.if_array();
   if (list == nullptr || list->empty()) {
-    return fail(ErrorCode::invalid_argument, "messages must be a list of at least one message");
+    return wrong("messages", "must be a list of at least one message");
   }
   Conversation conversation;
   for (std::size_t i = 0; i < list->size(); ++i) {

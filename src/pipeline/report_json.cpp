@@ -79,6 +79,12 @@ json::object to_json(const backend::OutputToken& token) {
   return object;
 }
 
+json::object to_json(const AnswerTimings& timings) {
+  return {{"decode", timings.decode_ms},     {"vision", timings.vision_ms},
+          {"prefill", timings.prefill_ms},   {"first_token", timings.first_token_ms},
+          {"generate", timings.generate_ms}, {"total", timings.total_ms}};
+}
+
 json::object to_json(const backend::Usage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},
           {"completion_tokens", usage.completion_tokens},

@@ -19,4 +19,7 @@ boost::json::object to_json(const backend::Usage& usage);
 // `estimate` of a plan; what is not known is null.
 boost::json::object to_json(const backend::Estimate& estimate, const backend::ModelInfo& model);
 
+// `timings_ms`, without what loading took.
+boost::json::object to_json(const AnswerTimings& timings);
+
 }  // namespace tru::pipeline
