@@ -1,0 +1,228 @@
+#include "jobs/job_queue.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/stopwatch.h"
+
+namespace tru::jobs {
+namespace {
+
+constexpr std::chrono::milliseconds kWatchEvery{250};
+
+// Exceptions of libraries, such as std::bad_alloc, cost one job and not the program.
+template <typename Call>
+auto guarded(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::engine_failed, "there is not enough memory for this request");
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::internal, "{}", error.what());
+  }
+}
+
+}  // namespace
+
+JobQueue::JobQueue(QueueLimits limits, Ended ended) : limits_(limits), ended_(std::move(ended)) {
+  for (std::size_t i = 0; i < limits_.prepared; ++i) {
+    threads_.emplace_back([this](std::stop_token stop) { prepare_jobs(stop); });
+  }
+  threads_.emplace_back([this](std::stop_token stop) { watch_jobs(stop); });
+}
+
+JobQueue::~JobQueue() {
+  shut_down(std::chrono::milliseconds(0));
+}
+
+void JobQueue::start(int runners) {
+  std::lock_guard lock(mutex_);
+  if (closing_) return;
+  runners_ = static_cast<std::size_t>(runners);
+  for (int i = 0; i < runners; ++i) {
+    threads_.emplace_back([this](std::stop_token stop) { run_jobs(stop); });
+  }
+}
+
+Result<JobQueue::JobPtr> JobQueue::submit(JobOptions options, Work work) {
+  std::lock_guard lock(mutex_);
+  if (closing_) return fail(ErrorCode::shutting_down, "the service is shutting down");
+  // A job that an idle runner is about to take does not wait.
+  const std::size_t idle = runners_ - count(JobState::running, JobState::running);
+  if (count(JobState::waiting, JobState::ready) >= limits_.capacity + idle) {
+    return fail(ErrorCode::queue_full, "{} requests are waiting already: try again later",
+                limits_.capacity);
+  }
+  auto job = std::make_shared<Job>(std::move(options), std::move(work));
+  if (!job->work_.prepare) job->state_ = JobState::ready;
+  line_.push_back(job);
+  kept_[{job->owner(), job->id()}] = job;
+  tell_positions();
+  changed_.notify_all();
+  return job;
+}
+
+void JobQueue::stop(Job& job, Error why) {
+  job.stop(std::move(why));
+  JobPtr waiting;
+  {
+    std::lock_guard lock(mutex_);
+    if (job.state_ == JobState::waiting || job.state_ == JobState::ready) {
+      waiting = job.shared_from_this();
+      job.state_ = JobState::ended;  // no thread takes it from here on
+    }
+  }
+  if (waiting) end(waiting, fail(ErrorCode::cancelled, "the request was cancelled"));
+}
+
+JobQueue::JobPtr JobQueue::find(const std::string& id, const std::string& owner) const {
+  std::lock_guard lock(mutex_);
+  const auto found = kept_.find({owner, id});
+  return found == kept_.end() ? nullptr : found->second;
+}
+
+std::size_t JobQueue::count(JobState first, JobState last) const {
+  return static_cast<std::size_t>(std::count_if(line_.begin(), line_.end(), [&](const auto& job) {
+    return job->state_ >= first && job->state_ <= last;
+  }));
+}
+
+JobQueue::Counts JobQueue::counts() const {
+  std::lock_guard lock(mutex_);
+  return {count(JobState::waiting, JobState::ready), count(JobState::running, JobState::running),
+          limits_.capacity};
+}
+
+int JobQueue::retry_after_s() const {
+  std::lock_guard lock(mutex_);
+  const double jobs =
+      static_cast<double>(line_.size()) / static_cast<double>(std::max<std::size_t>(runners_, 1));
+  return static_cast<int>(std::clamp(std::ceil(jobs * mean_run_s_ / 2), 1.0, 600.0));
+}
+
+bool JobQueue::healthy() const {
+  std::lock_guard lock(mutex_);
+  return healthy_;
+}
+
+void JobQueue::tell_positions() {
+  std::int64_t ahead = 0;
+  for (const JobPtr& job : line_) {
+    if (job->state_ <= JobState::ready && job->position_ != ahead) {
+      job->position_ = ahead;
+      job->events_.append(Queued{ahead});
+    }
+    ++ahead;
+  }
+}
+
+// Waits for the first job in state `from` and moves it on; null when the queue ends.
+JobQueue::JobPtr JobQueue::next(JobState from, JobState to, std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  JobPtr job;
+  changed_.wait(lock, stop, [&] {
+    const bool prepares = to == JobState::preparing;
+    if (prepares && count(JobState::preparing, JobState::ready) >= limits_.prepared) return false;
+    const auto found = std::find_if(line_.begin(), line_.end(),
+                                    [&](const auto& item) { return item->state_ == from; });
+    if (found != line_.end()) job = *found;
+    return job != nullptr;
+  });
+  if (job) job->state_ = to;
+  changed_.notify_all();
+  return job;
+}
+
+void JobQueue::prepare_jobs(std::stop_token stop) {
+  while (const JobPtr job = next(JobState::waiting, JobState::preparing, stop)) {
+    const auto prepare = [&] { return job->work_.prepare(*job, job->stop_.get_token()); };
+    const Status status = guarded(prepare);
+    if (!status) {
+      end(job, tl::unexpected(status.error()));
+      continue;
+    }
+    std::lock_guard lock(mutex_);
+    job->state_ = JobState::ready;
+    changed_.notify_all();
+  }
+}
+
+void JobQueue::run_jobs(std::stop_token stop) {
+  while (const JobPtr job = next(JobState::ready, JobState::running, stop)) run(job);
+}
+
+void JobQueue::run(const JobPtr& job) {
+  const Stopwatch watch;
+  job->waited_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - job->created_).count();
+  job->last_sign_ = Clock::now().time_since_epoch();
+  const auto answer = [&] { return job->work_.answer(*job, job->stop_.get_token()); };
+  auto result = guarded(answer);
+  {
+    std::lock_guard lock(mutex_);
+    constexpr double kNewest = 0.3;
+    mean_run_s_ += kNewest * (watch.elapsed_ms() / 1000 - mean_run_s_);
+  }
+  end(job, std::move(result));
+}
+
+void JobQueue::end(const JobPtr& job, Result<pipeline::Answer> result) {
+  job->finish(std::move(result));
+  if (ended_) ended_(*job);
+  std::lock_guard lock(mutex_);
+  job->state_ = JobState::ended;
+  std::erase(line_, job);
+  if (!job->resumable()) forget(job);
+  tell_positions();
+  changed_.notify_all();
+}
+
+// A client may use an id again: the newest job has it.
+void JobQueue::forget(const JobPtr& job) {
+  const auto found = kept_.find({job->owner(), job->id()});
+  if (found != kept_.end() && found->second == job) kept_.erase(found);
+}
+
+// Stops jobs that nobody reads any more, forgets those that nobody comes back for, and notices
+// when the device hangs.
+void JobQueue::watch_jobs(std::stop_token ending) {
+  std::unique_lock lock(mutex_);
+  while (!ending.stop_requested()) {
+    changed_.wait_for(lock, ending, kWatchEvery, [] { return false; });
+    std::vector<JobPtr> deserted;
+    bool healthy = true;
+    for (auto at = kept_.begin(); at != kept_.end();) {
+      const JobPtr job = (at++)->second;
+      if (job->state_ == JobState::running && job->quiet_for() > limits_.silence) healthy = false;
+      std::lock_guard job_lock(job->mutex_);
+      const bool alone =
+          job->readers_ == 0 && Clock::now() - job->no_reader_since_ > limits_.without_reader;
+      if (!job->resumable() || !alone) continue;
+      if (job->state_ == JobState::ended) {
+        forget(job);
+      } else {
+        deserted.push_back(job);
+      }
+    }
+    healthy_ = healthy;
+    lock.unlock();
+    for (const JobPtr& job : deserted) {
+      stop(*job, {ErrorCode::cancelled, "nobody came back to read the answer"});
+    }
+    lock.lock();
+  }
+}
+
+void JobQueue::shut_down(std::chrono::milliseconds grace) {
+  std::unique_lock lock(mutex_);
+  closing_ = true;
+  changed_.wait_for(lock, grace, [this] { return line_.empty(); });
+  const std::deque<JobPtr> left = line_;
+  lock.unlock();
+  for (const JobPtr& job : left) {
+    stop(*job, {ErrorCode::shutting_down, "the service was shut down before the answer was done"});
+  }
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
+}
+
+}  // namespace tru::jobs
