@@ -12,6 +12,8 @@ int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
         std::stop_token stop);
 int plan(const PlanOptions& options, std::stop_token stop);
 int bench(const BenchOptions& options, std::stop_token stop);
+// Until `stop`; see serve.cpp.
+int serve(const ServeOptions& options, std::stop_token stop);
 int settings(const SettingsOptions& options);
 
 // Completion script for bash, zsh or fish, made from the flags of `program`.

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   AskOptions ask_options;
   PlanOptions plan_options;
   BenchOptions bench_options;
+  ServeOptions serve_options;
   SettingsOptions settings_options;
   std::string shell;
   CLI::App* ask_command = program.add_subcommand("ask", "answer a question about videos");
@@ -46,6 +47,7 @@ int main(int argc, char** argv) {
       program.add_subcommand("plan", "show what would be seen of a video, without running a model");
   CLI::App* bench_command =
       program.add_subcommand("bench", "measure the speed of every stage on this machine");
+  CLI::App* serve_command = program.add_subcommand("serve", "answer over HTTP, with a web page");
   CLI::App* settings_command =
       program.add_subcommand("settings", "show every setting, its value and where that comes from");
   CLI::App* completion_command =
@@ -53,6 +55,7 @@ int main(int argc, char** argv) {
   add_ask(*ask_command, ask_options);
   add_plan(*plan_command, plan_options);
   add_bench(*bench_command, bench_options);
+  add_serve(*serve_command, serve_options);
   add_settings_command(*settings_command, settings_options);
   completion_command->add_option("shell", shell, "bash, zsh or fish")
       ->required()
@@ -70,6 +73,7 @@ int main(int argc, char** argv) {
   if (*ask_command) return ask(ask_options, media_in_order(*ask_command, ask_options), stop);
   if (*plan_command) return plan(plan_options, stop);
   if (*bench_command) return bench(bench_options, stop);
+  if (*serve_command) return serve(serve_options, stop);
   if (*settings_command) return settings(settings_options);
   return completion(program, shell);
 }

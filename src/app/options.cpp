@@ -96,6 +96,11 @@ void add_bench(CLI::App& command, BenchOptions& options) {
   add_settings(command, {SettingGroup::model, SettingGroup::remote}, options.settings);
 }
 
+void add_serve(CLI::App& command, ServeOptions& options) {
+  using enum SettingGroup;
+  add_settings(command, {model, answer, video, remote, service, access, hub}, options.settings);
+}
+
 void add_settings_command(CLI::App& command, SettingsOptions& options) {
   auto* markdown = command.add_flag("--markdown", options.markdown,
                                     "print the reference of all settings, docs/CONFIGURATION.md");

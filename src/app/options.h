@@ -56,6 +56,10 @@ struct BenchOptions {
   bool json = false;
 };
 
+struct ServeOptions {
+  SettingFlags settings;
+};
+
 struct SettingsOptions {
   bool markdown = false;
   bool env = false;
@@ -65,6 +69,7 @@ struct SettingsOptions {
 void add_ask(CLI::App& command, AskOptions& options);
 void add_plan(CLI::App& command, PlanOptions& options);
 void add_bench(CLI::App& command, BenchOptions& options);
+void add_serve(CLI::App& command, ServeOptions& options);
 void add_settings_command(CLI::App& command, SettingsOptions& options);
 
 // What the settings say about the native engine, the demo model filled in. Error: config_invalid.

@@ -1,5 +1,6 @@
 """./run, with the program already built."""
 import os
+import signal
 import subprocess
 import time
 
@@ -17,10 +18,22 @@ def test_second_start_is_quick_and_silent(root, tmp_path):
     assert os.access(root / "build" / "bin" / "tru", os.X_OK)
 
 
-def test_without_arguments_says_how_to_ask(root):
-    result = run(root)
-    assert result.returncode == 0
-    assert "./run ask VIDEO" in result.stdout
+def test_without_arguments_serves_and_asks_the_sample_question(root, tmp_path, environment):
+    settings = {"PORT": "0", "DATA_DIR": str(tmp_path / "data"), "UPLOAD_DIR": str(tmp_path / "up")}
+    started = time.monotonic()
+    process = subprocess.Popen([root / "run"], env={**environment, **settings}, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stderr.readline().startswith("TRU is at http://127.0.0.1:")
+        assert time.monotonic() - started < 3
+        process.stdout.readline()
+        assert process.stdout.readline().startswith("models/demo/samples/passing.mp4: Which way")
+        assert len(process.stdout.readline()) > 5
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_build_takes_no_other_arguments(root):

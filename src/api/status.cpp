@@ -1,0 +1,52 @@
+#include "api/errors.h"
+#include "api/handlers.h"
+#include "api/reading.h"
+#include "base/json_text.h"
+
+namespace tru::api {
+namespace {
+
+constexpr std::string_view kServiceName = "tru-v2-vlm-inference";
+
+Response json_response(const json::object& body) {
+  return {200, "application/json", to_json_text(body)};
+}
+
+}  // namespace
+
+Task<Response> health(Service&, Exchange&) {
+  co_return json_response({{"status", "healthy"}, {"service", kServiceName}});
+}
+
+Task<Response> ready(Service& service, Exchange&) {
+  // A full queue is busy, not broken.
+  if (service.backend() == nullptr) co_return refusal::model_loading;
+  if (!service.queue.healthy()) co_return refusal::engine_stalled;
+  co_return json_response({{"status", "ready"}, {"service", kServiceName}});
+}
+
+Task<Response> health_detailed(Service& service, Exchange& exchange) {
+  const backend::Backend* backend = service.backend();
+  json::object model = service.config.model;
+  model["loaded"] = backend != nullptr;
+  model["demo"] = service.config.demo_model;
+  if (backend != nullptr) {
+    const backend::ModelInfo info = backend->info();
+    model["name"] = info.name;
+    model["max_context"] = info.max_context;
+  }
+  const auto counts = service.queue.counts();
+  const auto describe = [&] { return service.config.describe_machine(); };
+  json::object body = co_await http::result_on(exchange.workers(), describe);
+  const bool healthy = service.queue.healthy();
+  body["status"] = healthy ? "healthy" : "degraded";
+  body["service"] = kServiceName;
+  body["model"] = std::move(model);
+  body["queue"] = {
+      {"waiting", counts.waiting}, {"running", counts.running}, {"capacity", counts.capacity}};
+  body["sandbox"] = "none";
+  body["version"] = service.config.version;
+  co_return json_response(body);
+}
+
+}  // namespace tru::api

@@ -1,0 +1,240 @@
+// tru serve: puts the parts of the service together, and takes them apart in order.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "api/errors.h"
+#include "api/handlers.h"
+#include "app/commands.h"
+#include "app/exit_code.h"
+#include "app/log.h"
+#include "tensor/device.h"
+
+namespace tru::app {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+constexpr auto kGrace = 28s;  // for the questions; their answers have two more to be sent
+constexpr std::chrono::hours kRetention{7 * 24};
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+// Whether keys are asked for. config_invalid when they are, and there are none.
+Result<bool> needs_keys(const Settings& settings) {
+  const AccessSettings& access = settings.access;
+  const std::string& host = settings.service.host;
+  const bool needed = access.auth == "on" || (access.auth == "auto" && !is_loopback(host));
+  if (needed && access.api_keys.empty()) {
+    return fail(ErrorCode::config_invalid,
+                "AUTH is {} and HOST is {}, so API keys are needed and there are none: set "
+                "API_KEYS, or AUTH=off to let everybody in",
+                access.auth, host);
+  }
+  return needed;
+}
+
+std::string read_line(const fs::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// The web page: beside the program as the build and a package lay it out. None is no error.
+Result<std::optional<http::StaticFiles>> load_web() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const fs::path& folder : {program / "../share/tru/web", program / "../../web/out"}) {
+    if (!fs::exists(folder / "index.html", error)) continue;
+    http::StaticFiles::Options options;
+    options.html_csp = read_line(folder / "csp.txt");
+    TRU_TRY(http::StaticFiles files, http::StaticFiles::load(folder, std::move(options)));
+    return std::optional(std::move(files));
+  }
+  return std::optional<http::StaticFiles>();
+}
+
+// gpu, cpu and memory of health/detailed.
+json::object describe_machine() {
+  json::array gpus;
+  json::object cpu{{"threads", tensor::default_threads()}};
+  for (const tensor::DeviceInfo& device : tensor::list_devices()) {
+    if (device.name.starts_with("CPU")) {
+      cpu["name"] = device.description;
+      continue;
+    }
+    const double used = static_cast<double>(device.memory_total_bytes - device.memory_free_bytes);
+    gpus.push_back(json::object{{"id", gpus.size()},
+                                {"name", device.description},
+                                {"memory_allocated_gb", used / 1e9},
+                                {"memory_reserved_gb", used / 1e9}});
+  }
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return {{"gpu", {{"available", !gpus.empty()}, {"count", gpus.size()}, {"devices", gpus}}},
+          {"cpu", cpu},
+          {"memory",
+           {{"total_bytes", page * static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES))},
+            {"available_bytes", page * static_cast<std::uint64_t>(::sysconf(_SC_AVPHYS_PAGES))}}}};
+}
+
+api::ServiceConfig service_config(const Settings& settings, const std::string& model) {
+  api::ServiceConfig config;
+  config.video = settings.video;
+  config.generation = settings.generation;
+  config.max_video_bytes = static_cast<std::uint64_t>(settings.service.max_video_size_mb) << 20;
+  config.video_formats = settings.service.supported_video_formats;
+  config.queue_size = static_cast<std::size_t>(settings.service.queue_size);
+  config.demo_model = settings.demo_model;
+  config.version = TRU_VERSION;
+  config.model = {{"backend", settings.model_backend}, {"path", model}};
+  config.describe_machine = describe_machine;
+  return config;
+}
+
+fs::path upload_parent(const Settings& settings) {
+  if (!settings.service.upload_dir.empty()) return settings.service.upload_dir;
+  return fs::temp_directory_path() / fmt::format("tru-{}", ::geteuid());
+}
+
+http::ServerConfig server_config(const Settings& settings, const api::Service& service, Log& log) {
+  http::ServerConfig config;
+  config.host = settings.service.host;
+  config.port = static_cast<std::uint16_t>(settings.service.port);
+  config.limits.connections_per_address =
+      static_cast<std::size_t>(settings.access.max_connections_per_address);
+  config.guards = {http::host_guard(settings.access.allowed_hosts),
+                   http::origin_guard(settings.access.cors_origins), service.keys.guard()};
+  config.cors = http::Cors(settings.access.cors_origins);
+  config.render = api::render;
+  config.log_access = [&log](const http::AccessRecord& record) {
+    // Probes come every few seconds and say nothing.
+    const bool probe = record.route == "/v1/health" || record.route == "/v1/ready";
+    log.write(probe ? "debug" : "info", "request",
+              {{"request_id", record.request_id},
+               {"method", record.method},
+               {"route", record.route},
+               {"status", record.status},
+               {"code", record.code},
+               {"peer", record.peer},
+               {"bytes_in", record.bytes_in},
+               {"bytes_out", record.bytes_out},
+               {"duration_ms", record.duration_ms}});
+  };
+  config.log_fault = [&log](std::string_view request_id, std::string_view what) {
+    log.write("error", "fault", {{"request_id", request_id}, {"cause", what}});
+  };
+  return config;
+}
+
+// Everything that serves, in the order in which it is made.
+struct Parts {
+  Settings settings;
+  backend::NativeConfig model;
+  std::unique_ptr<Log> log;
+  std::unique_ptr<fetch::Fetcher> fetcher;
+  std::unique_ptr<backend::Backend> backend;  // outlives the service
+  std::unique_ptr<api::Service> service;
+  std::unique_ptr<http::Server> server;
+};
+
+Result<Parts> start_parts(const ServeOptions& options) {
+  Parts parts;
+  TRU_TRY(parts.settings, read_settings(options.settings));
+  Settings& settings = parts.settings;
+  TRU_TRY(const bool keys, needs_keys(settings));
+  TRU_TRY(parts.model, native_config(settings));
+  parts.log = std::make_unique<Log>(settings.service.log_level);
+  Log& log = *parts.log;
+
+  TRU_TRY(store::Spool uploads, store::Spool::open(upload_parent(settings)));
+  const fs::path& data = settings.service.data_dir;
+  TRU_CHECK(store::make_private_folder(data));
+  TRU_TRY(store::Spool incoming, store::Spool::open(data / "incoming"));
+  TRU_TRY(store::VideoStore videos, store::VideoStore::open(data / "videos", kRetention));
+  TRU_TRY(auto web, load_web());
+  fetch::FetchConfig fetch = fetch_config(settings);
+  fetch.folder = uploads.folder();
+  parts.fetcher = std::make_unique<fetch::Fetcher>(std::move(fetch));
+  parts.service = std::make_unique<api::Service>(
+      service_config(settings, parts.model.model), api::AccessKeys(settings.access.api_keys, keys),
+      *parts.fetcher, std::move(uploads), std::move(incoming), std::move(videos), std::move(web),
+      [&log](std::string_view level, std::string_view event, json::object fields) {
+        log.write(level, event, std::move(fields));
+      });
+  http::Router router;
+  router.add(*parts.service, api::all_routes());
+  TRU_TRY(parts.server,
+          http::Server::start(server_config(settings, *parts.service, log), std::move(router)));
+  return parts;
+}
+
+// Loads the model and lets the service use it. The first estimate measures the device, so it is
+// made before anybody generates.
+Status load_model(Parts& parts) {
+  const Stopwatch watch;
+  TRU_TRY(parts.backend, backend::NativeBackend::load(parts.model));
+  TRU_TRY(const auto prompt,
+          parts.backend->build_prompt({{"user", {{text::PartKind::text, "Hello", 0}}}}, {}));
+  TRU_CHECK(parts.backend->estimate(*prompt, {}, 1).map([](const auto&) {}));
+  parts.service->model_ready(*parts.backend);
+  parts.log->write("info", "model_loaded",
+                   {{"model", parts.backend->info().name}, {"duration_ms", watch.elapsed_ms()}});
+  return {};
+}
+
+void print_banner(const Parts& parts) {
+  const std::string& host = parts.settings.service.host;
+  const bool any = host == "0.0.0.0" || host == "::";
+  const std::string shown = any                           ? "localhost"
+                            : host.find(':') != host.npos ? "[" + host + "]"
+                                                          : host;
+  fmt::print(stderr, "TRU is at http://{}:{}/\n", shown, parts.server->port());
+  if (parts.settings.demo_model) {
+    fmt::print(stderr,
+               "demo model: knows coloured shapes only. For real videos: "
+               "tru pull Qwen/Qwen3-VL-2B-Instruct\n");
+  }
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options, std::stop_token stop) {
+  auto started = start_parts(options);
+  if (!started) return report(started.error());
+  Parts parts = std::move(*started);
+  print_banner(parts);
+
+  // Requests are heard while the model is read; a model that cannot be read ends the program.
+  std::promise<void> over;
+  std::once_flag once;
+  const auto end = [&] { std::call_once(once, [&] { over.set_value(); }); };
+  const std::stop_callback on_stop(stop, end);
+  Status loaded;
+  std::jthread loader([&] {
+    loaded = load_model(parts);
+    if (!loaded) end();
+  });
+  over.get_future().wait();
+
+  parts.log->write("info", "shutting_down", {});
+  {
+    // Both at once: no new connection, and no new question.
+    std::jthread closer([&] { parts.service->queue.shut_down(kGrace); });
+    parts.server->shutdown(kGrace + 2s);
+  }
+  loader.join();
+  parts.server.reset();
+  parts.service.reset();
+  if (!loaded) return report(loaded.error());
+  return kOk;
+}
+
+}  // namespace tru::app
