@@ -39,8 +39,8 @@ struct Fields<VideoParams> {
             "Pixels of the whole clip, at most: frames * height * width.")
           .least(1)
           .most(1LL << 40),
-      field("start_s", &T::start_s, "Look from this second on.").least(0).most(1e9),
-      field("end_s", &T::end_s, "Look up to this second.").above(0).most(1e9),
+      field("start_s", &T::start_s, "Look from this second on.").least(0),
+      field("end_s", &T::end_s, "Look up to this second.").above(0),
       field("profile", &T::profile,
             "Pixel limits: checkpoint takes the model's own, the others are budgets that are "
             "fitted to the context.")
