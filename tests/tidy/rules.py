@@ -40,7 +40,9 @@ MAX_LINE_COLUMNS = 100
 MAX_FILE_BYTES = 1_000_000
 LARGE_FILES = ("tests/data/models/", "tests/data/tokenizer_full/", "models/demo/")
 
-_SKIPPED = re.compile(r"^(build.*|third_party|__pycache__|node_modules|\.git|\.cache|\.venv)$")
+_SKIPPED = re.compile(
+    r"^(build.*|third_party|__pycache__|node_modules|\.next|out|\.git|\.cache|\.venv)$"
+)
 _CODE_SUFFIXES = {".cpp", ".h", ".py", ".sh", ".cmake", ".ts", ".tsx"}
 _CODE_NAMES = {"CMakeLists.txt", "run", "test"}
 _MACHINE_PATH = re.compile(r"(?<![\w.~$}/-])/(?:home|root|work|mnt|Users|opt|usr/local)/\w")

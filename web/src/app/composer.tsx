@@ -1,0 +1,86 @@
+'use client';
+
+import { useRef, type ReactNode } from 'react';
+import { Button } from '@/components/button';
+import { PromptInput } from '@/features/ask/prompt-input';
+import { Suggestions } from '@/features/ask/suggestions';
+import { ParameterDrawer } from '@/features/params/drawer';
+import { Presets } from '@/features/params/presets';
+import { apiBase } from '@/lib/api/client';
+import type { SessionControl } from '@/lib/session/use-session';
+import { ui } from '@/lib/strings/ui';
+
+interface Props {
+  control: SessionControl;
+  question: string;
+  onQuestion: (question: string) => void;
+  onAsk: () => void;
+  /** A question is running: another one has to wait for it. */
+  busy: boolean;
+  /** What keeps the question from being asked. */
+  hint: string | null;
+  /** The way in for a video, before there is one. */
+  children?: ReactNode;
+}
+
+/**
+ * The form of the question. Without scripts the browser sends it by itself, and the service answers
+ * with a page.
+ */
+export function Composer(props: Props) {
+  const { control, question, onQuestion, onAsk, busy, hint, children } = props;
+  const { session, restored: live } = control;
+  const field = useRef<HTMLTextAreaElement>(null);
+  return (
+    <form
+      method="post"
+      encType="multipart/form-data"
+      action={`${apiBase}/v1/inference/upload`}
+      noValidate={live}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!busy) onAsk();
+      }}
+      className="space-y-4"
+    >
+      {children}
+      <PromptInput
+        field={field}
+        value={question}
+        onChange={onQuestion}
+        onSend={() => !busy && onAsk()}
+        following={session.turns.length > 0}
+        required={!live}
+      />
+      <div className="flex flex-wrap items-center gap-3">
+        <Button
+          type="submit"
+          kind="primary"
+          data-testid="ask"
+          disabled={live && busy}
+          className="min-h-11 px-6 text-base"
+        >
+          {ui.ask.send}
+        </Button>
+        {hint && (
+          <p role="alert" className="text-sm text-bad">
+            {hint}
+          </p>
+        )}
+      </div>
+      {live && session.turns.length === 0 && (
+        <Suggestions
+          onPick={(picked) => {
+            onQuestion(picked);
+            field.current?.focus();
+          }}
+        />
+      )}
+      <Presets
+        value={session.params.profile}
+        onChange={(profile) => control.setParams({ profile })}
+      />
+      {live && <ParameterDrawer params={session.params} onChange={control.setParams} />}
+    </form>
+  );
+}

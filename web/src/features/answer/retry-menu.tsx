@@ -1,0 +1,36 @@
+import { Button } from '@/components/button';
+import type { Profile } from '@/lib/api/types';
+import type { Params } from '@/lib/session/types';
+import { ui } from '@/lib/strings/ui';
+
+interface Props {
+  params: Params;
+  onRetry: (params: Params) => void;
+}
+
+const others = (profile: Profile): Profile[] =>
+  (['quick', 'balanced', 'detailed'] as Profile[]).filter((other) => other !== profile);
+
+/** The same question again, as it was or with another look at the video. */
+export function RetryMenu({ params, onRetry }: Props) {
+  return (
+    <div className="-ml-3 flex flex-wrap items-center">
+      <Button kind="quiet" icon="retry" data-testid="retry" onClick={() => onRetry(params)}>
+        {ui.answer.retry}
+      </Button>
+      {others(params.profile).map((profile) => {
+        const { name } = ui.params.presets[profile];
+        return (
+          <Button
+            key={profile}
+            kind="quiet"
+            aria-label={ui.answer.retryAs(name)}
+            onClick={() => onRetry({ ...params, profile })}
+          >
+            {name}
+          </Button>
+        );
+      })}
+    </div>
+  );
+}

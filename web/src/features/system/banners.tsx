@@ -1,0 +1,64 @@
+'use client';
+
+import { useSyncExternalStore, type ReactNode } from 'react';
+import { IconButton } from '@/components/button';
+import { Icon } from '@/components/icon';
+import type { Health } from '@/lib/api/types';
+import { ui } from '@/lib/strings/ui';
+import { store, useStored } from '@/lib/use-stored';
+import type { ServerState } from './use-health';
+
+interface Props {
+  health: Health | undefined;
+  state: ServerState;
+}
+
+const hiddenName = 'tru.demo-note';
+
+export function Banners({ health, state }: Props) {
+  const hidden = useStored(hiddenName, '1') !== null;
+  const offline = useOffline();
+  return (
+    <>
+      {state === 'down' && <Banner>{offline ? ui.offline : ui.down}</Banner>}
+      {health?.model.demo && !hidden && (
+        <Banner onHide={() => store(hiddenName, '1')}>
+          <span data-testid="demo-note">
+            {ui.demo.text} <code className="font-mono font-semibold">{ui.demo.command}</code>
+          </span>
+        </Banner>
+      )}
+    </>
+  );
+}
+
+function Banner({ children, onHide }: { children: ReactNode; onHide?: () => void }) {
+  return (
+    <div
+      role="status"
+      className={`flex items-center gap-3 border-b border-line bg-note-wash px-4 py-2 text-sm
+        text-note`}
+    >
+      <Icon name="warn" className="size-4.5" />
+      <p className="flex-1">{children}</p>
+      {onHide && <IconButton icon="close" label={ui.demo.hide} onClick={onHide} />}
+    </div>
+  );
+}
+
+function onNetwork(onChange: () => void) {
+  window.addEventListener('online', onChange);
+  window.addEventListener('offline', onChange);
+  return () => {
+    window.removeEventListener('online', onChange);
+    window.removeEventListener('offline', onChange);
+  };
+}
+
+function useOffline(): boolean {
+  return useSyncExternalStore(
+    onNetwork,
+    () => !navigator.onLine,
+    () => false,
+  );
+}
