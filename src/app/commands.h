@@ -14,6 +14,7 @@ int plan(const PlanOptions& options, std::stop_token stop);
 int bench(const BenchOptions& options, std::stop_token stop);
 // Until `stop`; see serve.cpp.
 int serve(const ServeOptions& options, std::stop_token stop);
+int pull(const PullOptions& options, std::stop_token stop);
 int settings(const SettingsOptions& options);
 
 // Completion script for bash, zsh or fish, made from the flags of `program`.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
+#include <CLI/CLI.hpp>
 
 #include <thread>
 
@@ -40,11 +41,14 @@ int main(int argc, char** argv) {
   PlanOptions plan_options;
   BenchOptions bench_options;
   ServeOptions serve_options;
+  PullOptions pull_options;
   SettingsOptions settings_options;
   std::string shell;
   CLI::App* ask_command = program.add_subcommand("ask", "answer a question about videos");
   CLI::App* plan_command =
       program.add_subcommand("plan", "show what would be seen of a video, without running a model");
+  CLI::App* pull_command =
+      program.add_subcommand("pull", "fetch a model from the Hugging Face hub");
   CLI::App* bench_command =
       program.add_subcommand("bench", "measure the speed of every stage on this machine");
   CLI::App* serve_command = program.add_subcommand("serve", "answer over HTTP, with a web page");
@@ -56,6 +60,7 @@ int main(int argc, char** argv) {
   add_plan(*plan_command, plan_options);
   add_bench(*bench_command, bench_options);
   add_serve(*serve_command, serve_options);
+  add_pull(*pull_command, pull_options);
   add_settings_command(*settings_command, settings_options);
   completion_command->add_option("shell", shell, "bash, zsh or fish")
       ->required()
@@ -74,6 +79,7 @@ int main(int argc, char** argv) {
   if (*plan_command) return plan(plan_options, stop);
   if (*bench_command) return bench(bench_options, stop);
   if (*serve_command) return serve(serve_options, stop);
+  if (*pull_command) return pull(pull_options, stop);
   if (*settings_command) return settings(settings_options);
   return completion(program, shell);
 }

@@ -1,5 +1,6 @@
 #include "app/options.h"
 
+#include <CLI/CLI.hpp>
 #include <random>
 
 namespace tru::app {
@@ -99,6 +100,20 @@ void add_bench(CLI::App& command, BenchOptions& options) {
 void add_serve(CLI::App& command, ServeOptions& options) {
   using enum SettingGroup;
   add_settings(command, {model, answer, video, remote, service, access, hub}, options.settings);
+}
+
+void add_pull(CLI::App& command, PullOptions& options) {
+  command.footer(
+      "Prints the model's folder. Run it again to go on where it was stopped.\n"
+      "Example: tru pull Qwen/Qwen3-VL-2B-Instruct");
+  command.add_option("model", options.model, "name on the Hugging Face hub")
+      ->type_name("ORG/MODEL")
+      ->required();
+  command.add_option("--revision", options.revision, "branch, tag or commit [main]")
+      ->type_name("NAME");
+  command.add_flag("--json", options.json, "print a JSON object");
+  command.add_flag("-q,--quiet", options.quiet, "no progress on stderr");
+  add_settings(command, {SettingGroup::hub}, options.settings);
 }
 
 void add_settings_command(CLI::App& command, SettingsOptions& options) {

@@ -1,7 +1,6 @@
 // The command line, parsed.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,10 @@
 #include "fetch/fetcher.h"
 #include "pipeline/conversation.h"
 #include "pipeline/question.h"
+
+namespace CLI {
+class App;
+}
 
 namespace tru::app {
 
@@ -60,6 +63,14 @@ struct ServeOptions {
   SettingFlags settings;
 };
 
+struct PullOptions {
+  SettingFlags settings;
+  std::string model;
+  std::string revision = "main";
+  bool json = false;
+  bool quiet = false;
+};
+
 struct SettingsOptions {
   bool markdown = false;
   bool env = false;
@@ -70,6 +81,7 @@ void add_ask(CLI::App& command, AskOptions& options);
 void add_plan(CLI::App& command, PlanOptions& options);
 void add_bench(CLI::App& command, BenchOptions& options);
 void add_serve(CLI::App& command, ServeOptions& options);
+void add_pull(CLI::App& command, PullOptions& options);
 void add_settings_command(CLI::App& command, SettingsOptions& options);
 
 // What the settings say about the native engine, the demo model filled in. Error: config_invalid.

@@ -24,14 +24,14 @@ std::string_view unit(backend::Stage stage) {
   }
 }
 
-std::string duration(double seconds) {
+}  // namespace
+
+std::string format_duration(double seconds) {
   if (seconds < 59.5) return fmt::format("{:.0f} s", seconds);
   const int total = static_cast<int>(seconds + 0.5);
   if (total < 3600) return fmt::format("{}:{:02} min", total / 60, total % 60);
   return fmt::format("{}:{:02} h", total / 3600, total % 3600 / 60);
 }
-
-}  // namespace
 
 Progress::Progress(bool show, bool stream_text)
     : show_(show), stream_text_(stream_text), terminal_(isatty(STDERR_FILENO) != 0) {}
@@ -65,7 +65,7 @@ void Progress::draw() {
     const int filled = std::clamp(static_cast<int>(share * kBarWidth), 0, kBarWidth);
     std::string left;
     if (bar.done < bar.total && share > 0) {
-      left = duration(bar.since->elapsed_ms() / 1000 * (1 - share) / share) + " left";
+      left = format_duration(bar.since->elapsed_ms() / 1000 * (1 - share) / share) + " left";
     }
     fmt::print(stderr, "{:8} [{:#<{}}{:.<{}}] {}/{} {}  {}\n", to_string(stage), "", filled, "",
                kBarWidth - filled, bar.done, bar.total, unit(stage), left);

@@ -12,6 +12,9 @@
 
 namespace tru::app {
 
+// "12 s", "3:05 min", "1:20 h".
+std::string format_duration(double seconds);
+
 class Progress : public backend::AnswerListener {
  public:
   // stream_text: print the answer on stdout as it comes.

@@ -3,7 +3,6 @@
 // Names and defaults are those of the platform that TRU replaces, where it has them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -15,6 +14,10 @@
 #include "app/setting_value.h"
 #include "backend/native_backend.h"
 #include "pipeline/question.h"
+
+namespace CLI {
+class App;
+}
 
 namespace tru::app {
 

@@ -1,6 +1,7 @@
 #include "app/settings.h"
 
 #include <gmock/gmock.h>
+#include <CLI/CLI.hpp>
 
 #include <fstream>
 #include <map>
