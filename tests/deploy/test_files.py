@@ -1,0 +1,83 @@
+"""The files in deploy/ are what the programs that read them expect; nothing is started here."""
+import json
+import pathlib
+import re
+import subprocess
+
+import kubernetes_validate
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+MANIFESTS = [(path.name, document) for path in sorted(DEPLOY.glob("kubernetes/*.yaml"))
+             for document in yaml.safe_load_all(path.read_text())]
+SCRIPTS = sorted(DEPLOY.glob("*.sh"))
+SETTINGS_ELSEWHERE = {"HOST", "PORT", "AUTH", "ALLOWED_HOSTS"}  # compose.yaml gives them values
+
+
+@pytest.mark.parametrize("document", [d for _, d in MANIFESTS],
+                         ids=[f"{f}-{d['kind']}" for f, d in MANIFESTS])
+def test_kubernetes_accepts_every_manifest(document):
+    kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_pods_are_restricted():
+    deployment = next(d for _, d in MANIFESTS if d["kind"] == "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    container = pod["containers"][0]["securityContext"]
+    assert container["readOnlyRootFilesystem"] is True
+    assert container["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_parse(script):
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def counted_metrics():
+    """Names in src/metrics, with the suffixes that a histogram's series have."""
+    source = (ROOT / "src/metrics/metrics.cpp").read_text()
+    names = set(re.findall(r'"((?:tru|process)_[a-z_]+)"', source))
+    return names | {f"{name}_{end}" for name in names for end in ("bucket", "sum", "count")}
+
+
+def queries():
+    for rule in yaml.safe_load((DEPLOY / "monitoring/alerts.yml").read_text())["groups"][0]["rules"]:
+        yield rule["alert"], rule["expr"]
+    dashboard = json.loads((DEPLOY / "monitoring/grafana/dashboards/tru.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+
+
+@pytest.mark.parametrize("title,query", list(queries()), ids=lambda value: value[:40])
+def test_dashboard_and_alerts_ask_for_metrics_that_exist(title, query):
+    used = set(re.findall(r"\b(?:tru|process)_[a-z_]+", query))
+    assert used or "up{" in query, title
+    assert used <= counted_metrics()
+
+
+def test_compose_passes_only_settings_that_exist():
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    passed = {entry.split("=")[0] for entry in services["api"]["environment"]}
+    documented = set(re.findall(r"^#?\s?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert passed - SETTINGS_ELSEWHERE <= documented
+
+
+def test_compose_services_are_confined():
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    for name in ("api", "web"):
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert all("127.0.0.1" in port for port in services[name]["ports"]), "not open to the network"
+
+
+def test_ffmpeg_of_the_image_has_every_codec_that_tru_reads():
+    demuxer = (ROOT / "src/media/demuxer.cpp").read_text()
+    codecs = {name.lower() for name in re.findall(r"AV_CODEC_ID_(\w+)", demuxer)}
+    script = (DEPLOY / "build_ffmpeg.sh").read_text()
+    built = set(",".join(re.findall(r"--enable-decoder=(\S+)", script)).split(","))
+    assert codecs - {"av1"} <= built
+    assert "libdav1d" in built
