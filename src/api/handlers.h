@@ -36,6 +36,7 @@ Task<Response> delete_request(Service&, Exchange&);
 Task<Response> health(Service&, Exchange&);
 Task<Response> health_detailed(Service&, Exchange&);
 Task<Response> ready(Service&, Exchange&);
+Task<Response> metrics_text(Service&, Exchange&);
 
 // pages.cpp
 Task<Response> front_page(Service&, Exchange&);

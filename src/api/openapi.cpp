@@ -34,6 +34,8 @@ constexpr Operation kOperations[] = {
     {"get", "/v1/ready", "ready", "Whether questions are taken", none, 200, "Health", open | model},
     {"get", "/v1/health/detailed", "health_detailed", "Model, machine and queue", none, 200,
      "Detailed"},
+    {"get", "/metrics", "metrics", "Counters and histograms for Prometheus", none, 200,
+     "text/plain"},
     {"post", "/v1/inference/url", "infer_url", "Ask about a video on the web", url_body, 200,
      "Answer", question | media | model | lookup, true},
     {"post", "/v1/inference/upload", "infer_upload", "Ask about an uploaded video", upload_body,

@@ -13,6 +13,7 @@ constexpr http::Route<Service> kRoutes[] = {
     {Verb::get, "/v1/health", health, kOpen},
     {Verb::get, "/v1/health/detailed", health_detailed},
     {Verb::get, "/v1/ready", ready, kOpen},
+    {Verb::get, "/metrics", metrics_text},
     {Verb::post, "/v1/inference/url", infer_url},
     {Verb::post, "/v1/inference/upload", infer_upload},
     {Verb::get, "/v1/models", list_models},

@@ -4,6 +4,23 @@
 #include "pipeline/report_json.h"
 
 namespace tru::api {
+namespace {
+
+void count_answer(metrics::Metrics& metrics, const pipeline::Answer& answer) {
+  const backend::Usage& usage = answer.generation.usage;
+  const pipeline::AnswerTimings& timings = answer.timings;
+  metrics.answered({.finish_reason = answer.generation.finish_reason,
+                    .prompt_tokens = usage.prompt_tokens,
+                    .cached_tokens = usage.cached_tokens,
+                    .completion_tokens = usage.completion_tokens,
+                    .first_token_s = timings.first_token_ms / 1000,
+                    .decode_s = timings.decode_ms / 1000,
+                    .vision_s = timings.vision_ms / 1000,
+                    .prefill_s = timings.prefill_ms / 1000,
+                    .generate_s = timings.generate_ms / 1000});
+}
+
+}  // namespace
 
 Service::Service(ServiceConfig config_, AccessKeys keys_, const fetch::Fetcher& fetcher_,
                  store::Spool uploads_, store::Spool incoming_, store::VideoStore videos_,
@@ -16,6 +33,7 @@ Service::Service(ServiceConfig config_, AccessKeys keys_, const fetch::Fetcher& 
       videos(std::move(videos_)),
       web(std::move(web_)),
       log(std::move(log_)),
+      metrics(config.version, std::string_view(config.model.at("backend").as_string())),
       queue({.capacity = config.queue_size}, [this](const jobs::Job& job) { log_end(job); }) {}
 
 void Service::model_ready(backend::Backend& backend) {
@@ -42,10 +60,12 @@ http::Expected<void> Service::check_ready() {
 }
 
 // One line for each question, with what its stages took and without its words.
-void Service::log_end(const jobs::Job& job) const {
+void Service::log_end(const jobs::Job& job) {
   boost::json::object fields{{"request_id", job.id()}, {"waited_ms", job.waited_ms()}};
   const auto last = job.events().read(job.events().last_number() - 1).back();
+  metrics.queue_left(job.waited_ms() / 1000);
   if (const auto* done = std::get_if<jobs::Done>(&last.event)) {
+    count_answer(metrics, *done->answer);
     const backend::Generation& generation = done->answer->generation;
     fields["finish_reason"] = generation.finish_reason;
     fields["usage"] = pipeline::to_json(generation.usage);
@@ -53,6 +73,7 @@ void Service::log_end(const jobs::Job& job) const {
     log("info", "answered", std::move(fields));
   } else if (const auto* failed = std::get_if<jobs::Failed>(&last.event)) {
     const http::Problem problem = problem_of(failed->error);
+    metrics.failed(problem.code);
     fields["code"] = problem.code;
     // What users must not see is what those who run the service need.
     if (problem.status >= 500) fields["cause"] = failed->error.message;

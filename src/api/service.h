@@ -14,6 +14,7 @@
 #include "http/files.h"
 #include "http/server.h"
 #include "jobs/job_queue.h"
+#include "metrics/metrics.h"
 #include "pipeline/answer_video.h"
 #include "store/spool.h"
 #include "store/video_store.h"
@@ -62,11 +63,13 @@ class Service {
   const std::optional<http::StaticFiles> web;
   const LogEvent log;
 
+  metrics::Metrics metrics;  // any thread may count
+
   // Large bodies in memory at this moment; see BodyBudget.
   std::atomic<std::size_t> body_bytes{0};
 
  private:
-  void log_end(const jobs::Job& job) const;
+  void log_end(const jobs::Job& job);
 
   std::atomic<backend::Backend*> backend_{nullptr};
 

@@ -49,4 +49,21 @@ Task<Response> health_detailed(Service& service, Exchange& exchange) {
   co_return json_response(body);
 }
 
+// Counting files and folders is not for the io thread.
+Task<Response> metrics_text(Service& service, Exchange& exchange) {
+  const auto counts = service.queue.counts();
+  metrics::Now now;
+  now.http_connections = static_cast<std::int64_t>(exchange.stats().connections_open.load());
+  now.queue_waiting = static_cast<std::int64_t>(counts.waiting);
+  now.queue_running = static_cast<std::int64_t>(counts.running);
+  now.queue_capacity = static_cast<std::int64_t>(counts.capacity);
+  now.model_loaded = service.backend() != nullptr;
+  const auto write = [&] {
+    now.videos_kept = static_cast<std::int64_t>(service.videos.count());
+    return service.metrics.text(now);
+  };
+  std::string text = co_await http::result_on(exchange.workers(), write);
+  co_return Response(200, "text/plain; version=0.0.4; charset=utf-8", std::move(text));
+}
+
 }  // namespace tru::api

@@ -104,7 +104,18 @@ fs::path upload_parent(const Settings& settings) {
   return fs::temp_directory_path() / fmt::format("tru-{}", ::geteuid());
 }
 
-http::ServerConfig server_config(const Settings& settings, const api::Service& service, Log& log) {
+void count_request(metrics::Metrics& metrics, const http::AccessRecord& record) {
+  metrics.http_request({.route = record.route,
+                        .method = record.method,
+                        .status = record.status,
+                        .duration_s = record.duration_ms / 1000,
+                        .bytes_in = record.bytes_in,
+                        .bytes_out = record.bytes_out});
+  const bool turned_away = record.status == 429 || record.status == 503;
+  if (turned_away && record.route != "/v1/ready") metrics.rejected(record.code);
+}
+
+http::ServerConfig server_config(const Settings& settings, api::Service& service, Log& log) {
   http::ServerConfig config;
   config.host = settings.service.host;
   config.port = static_cast<std::uint16_t>(settings.service.port);
@@ -114,7 +125,8 @@ http::ServerConfig server_config(const Settings& settings, const api::Service& s
                    http::origin_guard(settings.access.cors_origins), service.keys.guard()};
   config.cors = http::Cors(settings.access.cors_origins);
   config.render = api::render;
-  config.log_access = [&log](const http::AccessRecord& record) {
+  config.log_access = [&log, &metrics = service.metrics](const http::AccessRecord& record) {
+    count_request(metrics, record);
     // Probes come every few seconds and say nothing.
     const bool probe = record.route == "/v1/health" || record.route == "/v1/ready";
     log.write(probe ? "debug" : "info", "request",

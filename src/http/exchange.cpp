@@ -64,6 +64,10 @@ Workers& Exchange::workers() const {
   return session_.context_.workers;
 }
 
+const ServerStats& Exchange::stats() const {
+  return session_.context_.stats;
+}
+
 std::optional<std::uint64_t> Exchange::content_length() const {
   if (head_.chunked) return std::nullopt;
   return head_.content_length;

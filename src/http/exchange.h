@@ -24,6 +24,7 @@ namespace tru::http {
 
 class BodyReader;
 class Session;
+struct ServerStats;
 
 class Exchange {
  public:
@@ -54,6 +55,9 @@ class Exchange {
 
   // Where blocking work of this server runs (http/workers.h).
   Workers& workers() const;
+
+  // What this server has counted so far.
+  const ServerStats& stats() const;
 
   // Fields that are added to the answer whatever it will be: rate limits, warnings, problems too.
   Headers& response_headers() { return response_headers_; }
