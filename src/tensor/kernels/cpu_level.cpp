@@ -1,0 +1,72 @@
+#include "tensor/kernels/cpu_level.h"
+
+#include <cstdlib>
+
+namespace tru::tensor {
+namespace {
+
+#if defined(__x86_64__)
+bool supports(CpuLevel level) {
+  switch (level) {
+    case CpuLevel::portable:
+      return true;
+    case CpuLevel::avx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("f16c");
+    case CpuLevel::avx_vnni:
+      return supports(CpuLevel::avx2) && __builtin_cpu_supports("avxvnni");
+    case CpuLevel::avx512_vnni:
+      return supports(CpuLevel::avx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+  }
+  return false;
+}
+#else
+bool supports(CpuLevel level) {
+  return level == CpuLevel::portable;
+}
+#endif
+
+CpuLevel choose_level() {
+  const auto levels = supported_cpu_levels();
+  const char* wanted = std::getenv("TRU_CPU_LEVEL");
+  if (wanted != nullptr) {
+    for (const CpuLevel level : levels) {
+      if (to_string(level) == wanted) return level;
+    }
+  }
+  return levels.back();
+}
+
+}  // namespace
+
+std::vector<CpuLevel> supported_cpu_levels() {
+  std::vector<CpuLevel> levels;
+  for (const CpuLevel level :
+       {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx_vnni, CpuLevel::avx512_vnni}) {
+    if (supports(level)) levels.push_back(level);
+  }
+  return levels;
+}
+
+CpuLevel cpu_level() {
+  static const CpuLevel level = choose_level();
+  return level;
+}
+
+std::string_view to_string(CpuLevel level) {
+  switch (level) {
+    case CpuLevel::portable:
+      return "portable";
+    case CpuLevel::avx2:
+      return "avx2";
+    case CpuLevel::avx_vnni:
+      return "avx_vnni";
+    case CpuLevel::avx512_vnni:
+      return "avx512_vnni";
+  }
+  return "";
+}
+
+}  // namespace tru::tensor

@@ -1,0 +1,49 @@
+// 8-bit dot products on 256-bit vectors.
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/kernels/linear_layout.h"
+#include "tensor/kernels/linear_quantize.h"
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c,avxvnni")
+
+#include "tensor/kernels/linear_tile.h"
+#include "tensor/kernels/linear_vectors_256.h"
+
+namespace tru::tensor {
+namespace {
+
+struct AvxVnni : Vectors256 {
+  static constexpr int kStepColumns = 4;
+
+  static Int dot(Int sum, Int weights, Int inputs) {
+    return pinned(_mm256_dpbusd_avx_epi32(sum, weights, inputs));
+  }
+
+  template <PackedFormat format>
+  static Int part(const std::byte* p, int step) {
+    const Int bytes = load_bytes(p);
+    if constexpr (format == PackedFormat::int8) return bytes;
+    const Int half = step == 0 ? bytes : _mm256_srli_epi16(bytes, 4);
+    return _mm256_and_si256(half, _mm256_set1_epi8(0x0F));
+  }
+};
+
+void quantize(const float* x, std::int64_t columns, const QuantizedRows& out, std::int64_t row) {
+  quantize_row<std::int8_t>(x, columns, out, row);
+}
+
+}  // namespace
+
+const LinearKernels kAvxVnniLinear = {sizeof(std::int8_t), quantize, multiply<AvxVnni>};
+
+}  // namespace tru::tensor
+
+#pragma GCC pop_options
+
+#endif

@@ -1,0 +1,84 @@
+// The product in plain C++: for processors without a level of their own, and what the other levels
+// are tested against.
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/kernels/linear_layout.h"
+#include "tensor/kernels/linear_quantize.h"
+
+namespace tru::tensor {
+namespace {
+
+constexpr std::int64_t kWordsPerGroup = kGroupColumns / 4;
+
+// Adds one word of inputs times the weights of its four channels, in all lanes of a block.
+template <PackedFormat format>
+void add_word(const std::uint8_t* block, int half, std::uint32_t word,
+              std::int32_t (&dots)[kPanelRows]) {
+  for (int column = 0; column < 4; ++column) {
+    const std::int32_t input = static_cast<std::int8_t>(word >> (8 * column) & 0xFF);
+    for (std::int64_t lane = 0; lane < kPanelRows; ++lane) {
+      std::int32_t weight = block[lane * 4 + column];
+      if constexpr (format == PackedFormat::int4) weight = weight >> (4 * half) & 15;
+      dots[lane] += (weight - Layout<format>::kOffset) * input;
+    }
+  }
+}
+
+// One row of inputs against one panel.
+template <PackedFormat format>
+void multiply_row(const LinearTask& task, std::int64_t row, std::int64_t panel) {
+  constexpr int kWordsPerBlock = format == PackedFormat::int8 ? 1 : 2;
+  const QuantizedRows& x = task.inputs;
+  const TilePlace place = place_of_row(x, kWordsPerGroup, row);
+  const auto* words = reinterpret_cast<const std::uint32_t*>(x.values) + place.words;
+  const std::byte* weights =
+      task.weights + panel * static_cast<std::int64_t>(task.shape.panel_bytes());
+  const auto* blocks = reinterpret_cast<const std::uint8_t*>(weights);
+  float sums[kPanelRows] = {};
+  for (std::int64_t group = 0; group < x.groups; ++group) {
+    std::int32_t dots[kPanelRows] = {};
+    for (std::int64_t i = group * kWordsPerGroup; i < (group + 1) * kWordsPerGroup; ++i) {
+      add_word<format>(blocks + i / kWordsPerBlock * kBlockBytes,
+                       static_cast<int>(i % kWordsPerBlock), words[i * place.rows], dots);
+    }
+    const float scale = x.scales[place.group + group * place.rows];
+    float weight_scales[kPanelRows];
+    std::fill_n(weight_scales, kPanelRows, 1.0f);
+    if constexpr (format == PackedFormat::int4) {
+      scales_to_f32(group_scales(task.shape, weights, group), weight_scales);
+    }
+    for (std::int64_t lane = 0; lane < kPanelRows; ++lane) {
+      sums[lane] += static_cast<float>(dots[lane]) * (scale * weight_scales[lane]);
+    }
+  }
+  const std::int64_t first = panel * kPanelRows;
+  for (std::int64_t lane = 0; lane < std::min(kPanelRows, task.shape.rows - first); ++lane) {
+    const std::int64_t at = row * task.shape.rows + first + lane;
+    float y = sums[lane];
+    if constexpr (format == PackedFormat::int8) y *= channel_scales(task.shape, weights)[lane];
+    if (task.bias != nullptr) y += task.bias[first + lane];
+    if (task.addend != nullptr) y += task.addend[at];
+    task.output[at] = y;
+  }
+}
+
+void multiply(const LinearTask& task) {
+  const std::int64_t end_row = std::min(task.end_tile * kTileRows, task.inputs.count);
+  for (std::int64_t panel = task.begin_panel; panel < task.end_panel; ++panel) {
+    for (std::int64_t row = task.begin_tile * kTileRows; row < end_row; ++row) {
+      task.shape.format == PackedFormat::int8 ? multiply_row<PackedFormat::int8>(task, row, panel)
+                                              : multiply_row<PackedFormat::int4>(task, row, panel);
+    }
+  }
+}
+
+void quantize(const float* x, std::int64_t columns, const QuantizedRows& out, std::int64_t row) {
+  quantize_row<std::int8_t>(x, columns, out, row);
+}
+
+}  // namespace
+
+const LinearKernels kPortableLinear = {sizeof(std::int8_t), quantize, multiply};
+
+}  // namespace tru::tensor

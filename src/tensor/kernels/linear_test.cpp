@@ -1,0 +1,193 @@
+#include "tensor/kernels/linear.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <memory>
+#include <new>
+#include <random>
+#include <vector>
+
+namespace tru::tensor {
+namespace {
+
+struct Block {
+  explicit Block(std::size_t size)
+      : bytes(static_cast<std::byte*>(::operator new(size + 1, std::align_val_t{64}))) {}
+  ~Block() { ::operator delete(bytes, std::align_val_t{64}); }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  std::byte* bytes;
+};
+
+std::vector<float> normal_values(std::int64_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+// A matrix with its packed form, and with the values that the packed form stands for.
+struct Weights {
+  Weights(const PackedShape& s, const std::vector<float>& values) : shape(s), packed(s.bytes()) {
+    rounded.resize(static_cast<std::size_t>(shape.panels() * kPanelRows * shape.columns));
+    for (std::int64_t panel = 0; panel < shape.panels(); ++panel) {
+      const std::int64_t first = panel * kPanelRows;
+      std::byte* at = packed.bytes + panel * static_cast<std::int64_t>(shape.panel_bytes());
+      pack_panel(shape, &values[static_cast<std::size_t>(first * shape.columns)],
+                 std::min(kPanelRows, shape.rows - first), at);
+      unpack_panel(shape, at, &rounded[static_cast<std::size_t>(first * shape.columns)]);
+    }
+  }
+  PackedShape shape;
+  Block packed;
+  std::vector<float> rounded;
+};
+
+struct Extras {
+  const float* bias = nullptr;
+  const float* addend = nullptr;
+};
+
+std::vector<float> multiply(CpuLevel level, const Weights& w, const std::vector<float>& x,
+                            const Extras& extras = {}) {
+  const LinearKernels& kernels = linear_kernels(level);
+  const std::int64_t count = static_cast<std::int64_t>(x.size()) / w.shape.columns;
+  const Block block(kernels.quantized_bytes(count, w.shape.columns));
+  const QuantizedRows rows = kernels.view(block.bytes, count, w.shape.columns);
+  for (std::int64_t i = 0; i < count; ++i) {
+    kernels.quantize(&x[static_cast<std::size_t>(i * w.shape.columns)], w.shape.columns, rows, i);
+  }
+  std::vector<float> y(static_cast<std::size_t>(count * w.shape.rows), NAN);
+  // In two parts, as two threads share it.
+  const std::int64_t tiles = (count + kTileRows - 1) / kTileRows;
+  LinearTask task{w.shape,       w.packed.bytes, rows,  extras.bias, extras.addend,
+                  y.data(),      0,              tiles, 0,           w.shape.panels() / 2};
+  kernels.multiply(task);
+  task.begin_panel = task.end_panel;
+  task.end_panel = w.shape.panels();
+  kernels.multiply(task);
+  return y;
+}
+
+std::vector<double> exact_product(const Weights& w, const std::vector<float>& weights,
+                                  const std::vector<float>& x) {
+  const std::int64_t count = static_cast<std::int64_t>(x.size()) / w.shape.columns;
+  std::vector<double> y;
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t row = 0; row < w.shape.rows; ++row) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < w.shape.columns; ++k) {
+        sum += static_cast<double>(weights[static_cast<std::size_t>(row * w.shape.columns + k)]) *
+               static_cast<double>(x[static_cast<std::size_t>(i * w.shape.columns + k)]);
+      }
+      y.push_back(sum);
+    }
+  }
+  return y;
+}
+
+// Size of y - expected, relative to expected.
+double relative_error(const std::vector<float>& y, const std::vector<double>& expected) {
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    error += (y[i] - expected[i]) * (y[i] - expected[i]);
+    size += expected[i] * expected[i];
+  }
+  return std::sqrt(error / size);
+}
+
+class Linear : public testing::TestWithParam<CpuLevel> {};
+
+// Inputs that 8 bits hold exactly: the product differs from one in double precision by the
+// rounding of a few f32 sums.
+TEST_P(Linear, IsExactOnWhatItsFormatsHold) {
+  std::mt19937 random(1);
+  for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
+    for (const std::int64_t rows : {1, 15, 16, 17, 33, 80}) {
+      for (const std::int64_t columns : {1, 3, 63, 64, 65, 200}) {
+        const Weights w({format, rows, columns}, normal_values(rows * columns, 2));
+        for (const std::int64_t count : {1, 2, 3, 4, 5, 6, 7, 13}) {
+          std::vector<float> x(static_cast<std::size_t>(count * columns));
+          for (std::size_t i = 0; i < x.size(); ++i) {
+            const bool largest = i % static_cast<std::size_t>(columns) % kGroupColumns == 0;
+            x[i] = largest ? -127.0f : static_cast<float>(random() % 255) - 127.0f;
+          }
+          const auto expected = exact_product(w, w.rounded, x);
+          const auto y = multiply(GetParam(), w, x);
+          for (std::size_t i = 0; i < y.size(); ++i) {
+            ASSERT_NEAR(y[i], expected[i], 2e-3) << rows << " x " << columns << " x " << count;
+          }
+        }
+      }
+    }
+  }
+}
+
+// The largest sums there are: nothing saturates, nothing wraps around.
+TEST_P(Linear, TakesExtremeValues) {
+  for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
+    for (const float sign : {-1.0f, 1.0f}) {
+      const Weights w({format, 16, 4096}, std::vector<float>(16 * 4096, 3.0f));
+      const std::vector<float> x(6 * 4096, sign * 5.0f);
+      for (const float y : multiply(GetParam(), w, x)) {
+        ASSERT_NEAR(y, sign * 15.0f * 4096, 40) << static_cast<int>(format);
+      }
+    }
+  }
+}
+
+TEST_P(Linear, AddsBiasAndAddend) {
+  for (const std::int64_t rows : {16, 21}) {
+    const Weights w({PackedFormat::int8, rows, 64}, normal_values(rows * 64, 3));
+    const auto x = normal_values(7 * 64, 4);
+    const auto bias = normal_values(rows, 5);
+    const auto addend = normal_values(7 * rows, 6);
+    const auto plain = multiply(GetParam(), w, x);
+    const auto y = multiply(GetParam(), w, x, {bias.data(), addend.data()});
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const float expected = plain[i] + bias[i % static_cast<std::size_t>(rows)] + addend[i];
+      ASSERT_NEAR(y[i], expected, 1e-5);
+    }
+  }
+}
+
+// All levels see the same integers; they may differ by the rounding of f32 sums.
+TEST_P(Linear, AgreesWithPlainCode) {
+  for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
+    const Weights w({format, 70, 1000}, normal_values(70 * 1000, 7));
+    const auto x = normal_values(11 * 1000, 8);
+    const auto plain = multiply(CpuLevel::portable, w, x);
+    const auto y = multiply(GetParam(), w, x);
+    for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], plain[i], 2e-4);
+  }
+}
+
+// The same values as when a row is alone, to the last bit: a batch equals its members.
+TEST_P(Linear, RowsDoNotDependOnTheirNeighbours) {
+  const Weights w({PackedFormat::int8, 48, 256}, normal_values(48 * 256, 9));
+  const auto x = normal_values(9 * 256, 10);
+  const auto all = multiply(GetParam(), w, x);
+  for (std::size_t i = 0; i < 9; ++i) {
+    const auto at = x.begin() + static_cast<std::ptrdiff_t>(i * 256);
+    const auto alone = multiply(GetParam(), w, {at, at + 256});
+    for (std::size_t j = 0; j < 48; ++j) ASSERT_EQ(alone[j], all[i * 48 + j]);
+  }
+}
+
+TEST_P(Linear, RoundsLittle) {
+  const auto x = normal_values(4 * 2048, 11);
+  const auto weights = normal_values(64 * 2048, 12);
+  const Weights int8({PackedFormat::int8, 64, 2048}, weights);
+  const Weights int4({PackedFormat::int4, 64, 2048}, weights);
+  const auto expected = exact_product(int8, weights, x);
+  EXPECT_LT(relative_error(multiply(GetParam(), int8, x), expected), 0.013);
+  EXPECT_LT(relative_error(multiply(GetParam(), int4, x), expected), 0.13);
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, Linear, testing::ValuesIn(supported_cpu_levels()),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+}  // namespace
+}  // namespace tru::tensor

@@ -1,0 +1,190 @@
+// The product's inner loops, written once over the vector types of the levels. A level's file
+// includes this behind its own `#pragma GCC target` and gives a type V with:
+//   Int, Float          vectors of 32-bit lanes, one output channel to a lane
+//   kVectors            vectors in a panel
+//   kStepColumns        input channels that one dot() takes: 4 as int8, 2 as int16
+//   dot(sum, w, x)      adds, to each lane, the products of its weights w (unsigned) and inputs x
+//   part<format>(p, i)  weights of the i-th step in the 64 packed bytes of a panel at p
+//   broadcast(p)        the four bytes at p in every lane
+// and set1, convert, fma, mul, add, load, load_f16, store.
+//
+// Weights are unsigned, offset by 128 (int8) or 8 (int4), because the instructions want one factor
+// so. A group's sum starts from -offset times the sum of its inputs, which takes that back out.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/kernels/linear.h"
+#include "tensor/kernels/linear_layout.h"
+
+namespace tru::tensor {
+namespace {
+
+// The end of a matrix whose channels do not fill a panel.
+[[gnu::noinline]] inline void finish_part(const LinearTask& task, const float* lanes,
+                                          std::int64_t count, std::int64_t channel,
+                                          std::int64_t at) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    float y = lanes[i];
+    if (task.bias != nullptr) y += task.bias[channel + i];
+    if (task.addend != nullptr) y += task.addend[at + i];
+    task.output[at + i] = y;
+  }
+}
+
+template <class V, PackedFormat format, int kRows, int kPanels>
+struct Tile {
+  static constexpr int kVectors = kPanels * V::kVectors;
+  static constexpr std::int64_t kLanes = kPanelRows / V::kVectors;
+  static constexpr int kStepsPerGroup = kGroupColumns / V::kStepColumns;
+  static constexpr int kStepsPerBlock = kStepsPerGroup / Layout<format>::kBlocksPerGroup;
+  using Int = typename V::Int;
+  using Float = typename V::Float;
+
+  const LinearTask& task;
+  std::int64_t row;    // of the inputs, the first of kRows: a whole tile
+  std::int64_t panel;  // of the weights, the first of kPanels
+  Float sums[kRows][kVectors] = {};
+
+  // Exact sums of one group's products.
+  [[gnu::always_inline]] void add_group(const std::byte* const (&weights)[kPanels],
+                                        const std::byte* inputs, std::int64_t group) {
+    const std::int32_t* group_sums = task.inputs.sums + row * task.inputs.groups + group * kRows;
+    Int dots[kRows][kVectors];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const std::int32_t sum = group_sums[r];
+      const Int start = V::set1(-Layout<format>::kOffset * sum);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) dots[r][v] = start;
+    }
+    const std::int64_t block = group * Layout<format>::kBlocksPerGroup;
+    inputs += group * kStepsPerGroup * kRows * 4;
+#pragma GCC unroll 1
+    for (int b = 0; b < Layout<format>::kBlocksPerGroup; ++b) {
+#pragma GCC unroll 4
+      for (int s = 0; s < kStepsPerBlock; ++s) {
+        Int w[kVectors];
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) {
+          const std::byte* from = weights[v / V::kVectors] + (block + b) * kBlockBytes +
+                                  v % V::kVectors * static_cast<int>(sizeof(Int));
+          w[v] = V::template part<format>(from, s);
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+          const Int input = V::broadcast(inputs + ((b * kStepsPerBlock + s) * kRows + r) * 4);
+#pragma GCC unroll 8
+          for (int v = 0; v < kVectors; ++v) dots[r][v] = V::dot(dots[r][v], w[v], input);
+        }
+      }
+    }
+    scale_group(weights, group, dots);
+  }
+
+  [[gnu::always_inline]] void scale_group(const std::byte* const (&weights)[kPanels],
+                                          std::int64_t group,
+                                          const Int (&dots)[kRows][kVectors]) {
+    const float* scales = task.inputs.scales + row * task.inputs.groups + group * kRows;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        Float scale = V::set1(scales[r]);
+        if constexpr (format == PackedFormat::int4) {
+          const std::byte* of_weights = group_scales(task.shape, weights[v / V::kVectors], group);
+          scale = V::mul(scale, V::load_f16(of_weights + v % V::kVectors * kLanes * 2));
+        }
+        sums[r][v] = V::fma(V::convert(dots[r][v]), scale, sums[r][v]);
+      }
+    }
+  }
+
+  // Scale, bias and addend of one vector of outputs, then into memory.
+  [[gnu::always_inline]] void finish(const std::byte* weights, int r, int v) {
+    const std::int64_t channel = panel * kPanelRows + v * kLanes;
+    Float y = sums[r][v];
+    if constexpr (format == PackedFormat::int8) {
+      y = V::mul(y, V::load(channel_scales(task.shape, weights) + v % V::kVectors * kLanes));
+    }
+    const std::int64_t at = (row + r) * task.shape.rows + channel;
+    const std::int64_t left = std::min(kLanes, task.shape.rows - channel);
+    if (left == kLanes) {
+      if (task.bias != nullptr) y = V::add(y, V::load(task.bias + channel));
+      if (task.addend != nullptr) y = V::add(y, V::load(task.addend + at));
+      V::store(task.output + at, y);
+      return;
+    }
+    float lanes[kLanes];
+    V::store(lanes, y);
+    finish_part(task, lanes, left, channel, at);
+  }
+
+  [[gnu::always_inline]] void run() {
+    const std::byte* weights[kPanels];
+    const auto panel_bytes = static_cast<std::int64_t>(task.shape.panel_bytes());
+    const std::byte* inputs = task.inputs.values + row * task.inputs.groups * kStepsPerGroup * 4;
+    for (int p = 0; p < kPanels; ++p) weights[p] = task.weights + (panel + p) * panel_bytes;
+    for (std::int64_t group = 0; group < task.inputs.groups; ++group) {
+      add_group(weights, inputs, group);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) finish(weights[v / V::kVectors], r, v);
+    }
+  }
+};
+
+template <class V, PackedFormat format, int kRows, int kPanels>
+void run_tile(const LinearTask& task, std::int64_t row, std::int64_t panel) {
+  Tile<V, format, kRows, kPanels> tile{task, row, panel};
+  tile.run();
+}
+
+// All tiles against kPanels panels, which stay in the cache.
+template <class V, PackedFormat format, int kPanels>
+void multiply_panels(const LinearTask& task, std::int64_t panel) {
+  for (std::int64_t tile = task.begin_tile; tile < task.end_tile; ++tile) {
+    const std::int64_t row = tile * kTileRows;
+    switch (std::min(kTileRows, task.inputs.count - row)) {
+      case 6:
+        run_tile<V, format, 6, kPanels>(task, row, panel);
+        break;
+      case 5:
+        run_tile<V, format, 5, kPanels>(task, row, panel);
+        break;
+      case 4:
+        run_tile<V, format, 4, kPanels>(task, row, panel);
+        break;
+      case 3:
+        run_tile<V, format, 3, kPanels>(task, row, panel);
+        break;
+      case 2:
+        run_tile<V, format, 2, kPanels>(task, row, panel);
+        break;
+      default:
+        run_tile<V, format, 1, kPanels>(task, row, panel);
+    }
+  }
+}
+
+template <class V, PackedFormat format>
+void multiply_format(const LinearTask& task) {
+  std::int64_t panel = task.begin_panel;
+  for (; panel + V::kTilePanels <= task.end_panel; panel += V::kTilePanels) {
+    multiply_panels<V, format, V::kTilePanels>(task, panel);
+  }
+  for (; panel < task.end_panel; ++panel) multiply_panels<V, format, 1>(task, panel);
+}
+
+template <class V>
+void multiply(const LinearTask& task) {
+  task.shape.format == PackedFormat::int8 ? multiply_format<V, PackedFormat::int8>(task)
+                                          : multiply_format<V, PackedFormat::int4>(task);
+}
+
+}  // namespace
+}  // namespace tru::tensor

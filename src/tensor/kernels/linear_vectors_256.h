@@ -1,0 +1,48 @@
+// What the 256-bit levels share: a panel's 16 channels in two vectors. Included behind a
+// `#pragma GCC target`, as linear_tile.h is.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace tru::tensor {
+namespace {
+
+struct Vectors256 {
+  using Int = __m256i;
+  using Float = __m256;
+  static constexpr int kVectors = 2;
+  static constexpr int kTilePanels = 1;
+
+  // Keeps a sum where it is. With 16 registers for 12 sums, GCC 12 would else add up products
+  // before it adds them to their sums, run out of registers and keep the sums in memory.
+  static Int pinned(Int sum) {
+    asm("" : "+x"(sum));
+    return sum;
+  }
+
+  static Int load_bytes(const std::byte* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static Int broadcast(const std::byte* p) {
+    std::int32_t four;
+    std::memcpy(&four, p, sizeof four);
+    return _mm256_set1_epi32(four);
+  }
+  static Int set1(std::int32_t value) { return _mm256_set1_epi32(value); }
+  static Float set1(float value) { return _mm256_set1_ps(value); }
+  static Float convert(Int value) { return _mm256_cvtepi32_ps(value); }
+  static Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
+  static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
+  static Float load(const float* p) { return _mm256_loadu_ps(p); }
+  static Float load_f16(const std::byte* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static void store(float* p, Float value) { _mm256_storeu_ps(p, value); }
+};
+
+}  // namespace
+}  // namespace tru::tensor
