@@ -48,8 +48,13 @@ Result<double> median_ms(const Run& run) {
 
 Result<Peaks> measure_peaks(tensor::Device& device) {
   Peaks peaks;
-  TRU_TRY(peaks.gemm_f32_gflops, tensor::measure_gemm_gflops(device, GGML_TYPE_F32));
-  TRU_TRY(peaks.gemm_int8_gops, tensor::measure_gemm_gflops(device, GGML_TYPE_Q8_0));
+  const auto type = [&](weights::WeightFormat format) {
+    return weights::matrix_type(format, weights::Dtype::f32, device);
+  };
+  TRU_TRY(peaks.gemm_f32_gflops,
+          tensor::measure_gemm_gflops(device, type(weights::WeightFormat::f32)));
+  TRU_TRY(peaks.gemm_int8_gops,
+          tensor::measure_gemm_gflops(device, type(weights::WeightFormat::int8)));
   peaks.read_gb_per_s = tensor::measure_read_gb_per_s(device.threads());
   return peaks;
 }
@@ -169,8 +174,9 @@ Result<StageSpeed> bench_generate(const Bench& bench, std::int64_t tokens) {
   TRU_TRY(LanguageRun language, LanguageRun::create(bench, tokens));
   TRU_TRY(const double ms, language.run(tokens, 1));
   const double tokens_per_s = static_cast<double>(tokens) / ms * 1000;
-  const double bytes = qwen3vl::bytes_per_generated_token(bench.backend.model().config().text,
-                                                          bench.backend.planner().matrix_type());
+  const double bytes =
+      qwen3vl::bytes_per_generated_token(bench.backend.model().config().text,
+                                         bench.backend.planner().matrix_type().bytes_per_weight());
   return StageSpeed{"generate", tokens_per_s, "tokens/s",
                     tokens_per_s * bytes * 1e-9 / bench.peaks.read_gb_per_s};
 }

@@ -28,7 +28,6 @@ Result<std::int64_t> choose_max_context(std::int64_t wanted, std::int64_t model_
 }
 
 Result<NativePlanner> NativePlanner::load(const NativeConfig& config) {
-  TRU_TRY(const auto format, weights::parse_weight_format(config.weights));
   TRU_TRY(
       weights::Checkpoint opened,
       weights::Checkpoint::open(
@@ -40,6 +39,8 @@ Result<NativePlanner> NativePlanner::load(const NativeConfig& config) {
 
   NativePlanner planner(std::move(checkpoint), std::move(tokenizer), std::move(chat),
                         std::make_unique<tensor::Device>(std::move(device)));
+  TRU_TRY(const auto format,
+          weights::choose_weight_format(config.weights, *planner.checkpoint_, *planner.device_));
   planner.weight_format_ = format;
   const weights::TextConfig& model = planner.checkpoint_->config().text;
   TRU_TRY(planner.max_context_,
@@ -81,9 +82,9 @@ Result<std::unique_ptr<Prompt>> NativePlanner::build_prompt(
   return std::make_unique<NativePrompt>(std::move(segments), media);
 }
 
-ggml_type NativePlanner::matrix_type() const {
+tensor::MatrixType NativePlanner::matrix_type() const {
   const auto on_disk = checkpoint_->dtype("model.language_model.embed_tokens.weight");
-  return weights::matrix_type(weight_format_, on_disk.value_or(weights::Dtype::f32));
+  return weights::matrix_type(weight_format_, on_disk.value_or(weights::Dtype::f32), *device_);
 }
 
 Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
@@ -111,7 +112,8 @@ Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector
   estimate.memory_bytes =
       kept * kv.bytes_per_token() + model::qwen3vl::working_bytes(config, largest_patch, tokens);
   if (weight_format_ != weights::WeightFormat::checkpoint) {
-    *estimate.memory_bytes += model::qwen3vl::converted_bytes(config, matrix_type());
+    *estimate.memory_bytes +=
+        model::qwen3vl::converted_bytes(config, matrix_type().bytes_per_weight());
   }
   return estimate;
 }

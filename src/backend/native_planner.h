@@ -40,8 +40,8 @@ class NativePlanner : public Planner {
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
   tensor::Device& device() { return *device_; }
   weights::WeightFormat weight_format() const { return weight_format_; }
-  // The number format in which most products are computed.
-  ggml_type matrix_type() const;
+  // How the weights of most products are stored.
+  tensor::MatrixType matrix_type() const;
 
  private:
   NativePlanner(std::shared_ptr<const weights::Checkpoint> checkpoint, text::Tokenizer tokenizer,

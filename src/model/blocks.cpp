@@ -5,14 +5,13 @@ namespace tru::model {
 Linear Linear::load(weights::Loader& loader, const std::string& name, std::int64_t out,
                     std::int64_t in, bool with_bias) {
   Linear linear;
-  linear.weight = loader.matrix(name + ".weight", {out, in});
+  linear.weight = loader.linear(name + ".weight", {out, in});
   if (with_bias) linear.bias = loader.vector(name + ".bias", out);
   return linear;
 }
 
 ggml_tensor* Linear::operator()(tensor::Graph& graph, ggml_tensor* x) const {
-  ggml_tensor* y = ggml_mul_mat(graph.context(), weight, x);
-  return bias == nullptr ? y : ggml_add_inplace(graph.context(), y, bias);
+  return tensor::linear(graph, weight, bias, x);
 }
 
 LayerNorm LayerNorm::load(weights::Loader& loader, const std::string& name, std::int64_t size) {

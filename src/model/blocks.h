@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "tensor/graph.h"
+#include "tensor/linear.h"
 #include "weights/loader.h"
 
 namespace tru::model {
 
-// y = W x + b; weight ne = {in, out}, bias ne = {out} or null.
+// y = W x + b; bias ne = {out} or null.
 struct Linear {
-  ggml_tensor* weight = nullptr;
+  tensor::Matrix weight;
   ggml_tensor* bias = nullptr;
 
   static Linear load(weights::Loader& loader, const std::string& name, std::int64_t out,

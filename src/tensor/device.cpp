@@ -182,12 +182,12 @@ BufferPtr Device::wrap(void* memory, std::size_t size_bytes) const {
   return BufferPtr(ggml_backend_dev_buffer_from_host_ptr(device, memory, size_bytes, size_bytes));
 }
 
-Status Device::compute(ggml_cgraph* graph, std::stop_token stop) {
+Status Device::compute(ggml_cgraph* graph, double own_flop, std::stop_token stop) {
   if (is_cpu()) {
     // Threads meet at a spinning barrier after every node. Where a node is a few microseconds of
     // work that costs more than it shares, and on a busy machine, milliseconds.
     constexpr double kFlopPerThread = 1e7;
-    const double worth = std::ceil(matrix_flop(graph) / kFlopPerThread);
+    const double worth = std::ceil((matrix_flop(graph) + own_flop) / kFlopPerThread);
     set_threads_(backend_.get(), static_cast<int>(std::clamp<double>(worth, 1, threads_)));
   }
   const auto set_abort = find_function<ggml_backend_set_abort_callback_t>(

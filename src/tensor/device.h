@@ -58,8 +58,9 @@ class Device {
   // Wraps memory we already have, without a copy. Null when the device can't use host memory.
   BufferPtr wrap(void* memory, std::size_t size_bytes) const;
 
-  // Runs an allocated graph to its end. A stop request ends it early with `cancelled`.
-  Status compute(ggml_cgraph* graph, std::stop_token stop);
+  // Runs an allocated graph to its end. own_flop: multiplications and additions of nodes that ggml
+  // does not know. A stop request ends it early with `cancelled`.
+  Status compute(ggml_cgraph* graph, double own_flop, std::stop_token stop);
 
  private:
   Device() = default;

@@ -54,7 +54,7 @@ Status Graph::run(std::stop_token stop) {
     if (input.tensor->buffer == nullptr) continue;
     ggml_backend_tensor_set(input.tensor, input.data, 0, ggml_nbytes(input.tensor));
   }
-  return device().compute(graph_, stop);
+  return device().compute(graph_, own_flop_, stop);
 }
 
 std::vector<float> Graph::read(const ggml_tensor* tensor) const {

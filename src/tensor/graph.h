@@ -6,9 +6,11 @@
 #include <ggml.h>
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -58,6 +60,19 @@ class Graph {
   // order in which they were added.
   void add(ggml_tensor* tensor);
 
+  // What an operator of our own keeps beside its tensors, alive as long as the graph.
+  template <typename State, typename... Args>
+  State& keep(Args&&... args) {
+    auto state = std::shared_ptr<State>(new State{std::forward<Args>(args)...});
+    states_.push_back(state);
+    return *state;
+  }
+  // A place for a tensor that was made from `tensor` once and serves all who read it; null at
+  // first.
+  ggml_tensor*& companion(const ggml_tensor* tensor) { return companions_[tensor]; }
+  // Multiplications and additions of operators that ggml does not know.
+  void add_flop(double flop) { own_flop_ += flop; }
+
   // Allocates, copies the inputs in and computes. Errors: engine_failed, cancelled.
   Status run(std::stop_token stop);
 
@@ -74,6 +89,9 @@ class Graph {
   ContextPtr context_;
   ggml_cgraph* graph_;
   std::vector<Input> inputs_;
+  std::vector<std::shared_ptr<void>> states_;
+  std::map<const ggml_tensor*, ggml_tensor*> companions_;
+  double own_flop_ = 0;
 };
 
 }  // namespace tru::tensor

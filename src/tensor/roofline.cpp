@@ -11,11 +11,11 @@
 
 namespace tru::tensor {
 
-Result<double> measure_gemm_gflops(Device& device, ggml_type type) {
+Result<double> measure_gemm_gflops(Device& device, const MatrixType& type) {
   constexpr std::int64_t kRows = 2048, kColumns = 2048, kBatch = 512;
   constexpr int kRuns = 5;
   ContextPtr context = make_context(1);
-  ggml_tensor* weight = ggml_new_tensor_2d(context.get(), type, kColumns, kRows);
+  const Matrix weights = new_matrix(context.get(), type, kRows, kColumns);
   TRU_TRY(const BufferPtr buffer, device.allocate(context.get()));
   ggml_backend_buffer_clear(buffer.get(), 0);
   const std::vector<float> inputs(kColumns * kBatch, 1.0f);
@@ -26,7 +26,7 @@ Result<double> measure_gemm_gflops(Device& device, ggml_type type) {
     Graph graph(workspace);
     const std::int64_t shape[] = {kColumns, kBatch};
     ggml_tensor* product =
-        ggml_mul_mat(graph.context(), weight, graph.input(GGML_TYPE_F32, shape, inputs.data()));
+        linear(graph, weights, nullptr, graph.input(GGML_TYPE_F32, shape, inputs.data()));
     graph.output(product);
     const Stopwatch watch;
     TRU_CHECK(graph.run({}));

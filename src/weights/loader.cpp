@@ -48,6 +48,30 @@ std::vector<std::byte> encode_rows(std::span<const float> values, ggml_type type
   return bytes;
 }
 
+// f32 rows, from the start of a panel on -> their panels.
+std::vector<std::byte> pack_rows(std::span<const float> values, const tensor::PackedShape& shape) {
+  const std::int64_t rows = static_cast<std::int64_t>(values.size()) / shape.columns;
+  std::vector<std::byte> bytes(tensor::PackedShape{shape.format, rows, shape.columns}.bytes());
+  for (std::int64_t row = 0; row < rows; row += tensor::kPanelRows) {
+    const auto panel = static_cast<std::size_t>(row / tensor::kPanelRows) * shape.panel_bytes();
+    tensor::pack_panel(shape, &values[static_cast<std::size_t>(row * shape.columns)],
+                       std::min(tensor::kPanelRows, rows - row), &bytes[panel]);
+  }
+  return bytes;
+}
+
+// Rows [first, first + count) of a matrix that lies as [columns, rows] in the file.
+void read_transposed(const TensorView& source, std::int64_t first, std::int64_t count,
+                     std::int64_t rows, std::int64_t columns, std::span<float> values) {
+  std::vector<float> line(static_cast<std::size_t>(count));
+  for (std::int64_t column = 0; column < columns; ++column) {
+    to_f32(slice(source, column * rows + first, count), line);
+    for (std::int64_t i = 0; i < count; ++i) {
+      values[static_cast<std::size_t>(i * columns + column)] = line[static_cast<std::size_t>(i)];
+    }
+  }
+}
+
 // Calls work(i) for all i < count on as many threads as help.
 template <typename Work>
 void parallel_for(std::size_t count, int threads, const Work& work) {
@@ -72,20 +96,36 @@ Result<WeightFormat> parse_weight_format(std::string_view name) {
               "weights '{}' is not a format; allowed are auto, f32, bf16, int8, int4", name);
 }
 
-ggml_type matrix_type(WeightFormat format, Dtype on_disk) {
+Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoint& checkpoint,
+                                          const tensor::Device& device) {
+  if (name != "auto") return parse_weight_format(name);
+  constexpr std::size_t kLargeBytes = std::size_t{256} << 20;
+  std::size_t bytes = 0;
+  for (const MappedFile& file : checkpoint.files()) bytes += file.bytes().size();
+  if (!device.is_cpu() || bytes <= kLargeBytes) return WeightFormat::checkpoint;
+  // Published checkpoints have 16 bits per weight; a quarter of the memory is left for the rest.
+  const bool fits = bytes / 2 <= device.info().memory_free_bytes / 4 * 3;
+  return fits ? WeightFormat::int8 : WeightFormat::int4;
+}
+
+tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor::Device& device) {
+  using tensor::PackedFormat;
+  const auto packed = [&](PackedFormat ours) {
+    return device.is_cpu() ? std::optional(ours) : std::nullopt;
+  };
   switch (format) {
     case WeightFormat::f32:
-      return GGML_TYPE_F32;
+      return {GGML_TYPE_F32, {}};
     case WeightFormat::bf16:
-      return GGML_TYPE_BF16;
+      return {GGML_TYPE_BF16, {}};
     case WeightFormat::int8:
-      return GGML_TYPE_Q8_0;
+      return {GGML_TYPE_Q8_0, packed(PackedFormat::int8)};
     case WeightFormat::int4:
-      return GGML_TYPE_Q4_0;
+      return {GGML_TYPE_Q4_0, packed(PackedFormat::int4)};
     case WeightFormat::checkpoint:
       break;
   }
-  return type_on_disk(on_disk);
+  return {type_on_disk(on_disk), {}};
 }
 
 Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device,
@@ -95,30 +135,65 @@ Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& dev
       format_(format),
       context_(tensor::make_context(kMaxTensors)) {}
 
-ggml_type Loader::type_of(const std::string& name, std::int64_t columns) const {
-  const ggml_type type = matrix_type(format_, checkpoint_->dtype(name).value_or(Dtype::f32));
+tensor::MatrixType Loader::type_of(const std::string& name) const {
+  return matrix_type(format_, checkpoint_->dtype(name).value_or(Dtype::f32), device_);
+}
+
+// Quantised rows come in blocks: a matrix whose rows do not divide into them stays in bf16.
+ggml_type Loader::plain_type_of(const std::string& name, std::int64_t columns) const {
+  const ggml_type type = type_of(name).plain;
   return columns % ggml_blck_size(type) == 0 ? type : GGML_TYPE_BF16;
 }
 
-ggml_tensor* Loader::matrix(const std::string& name, const std::vector<std::int64_t>& shape) {
+tensor::Matrix Loader::request_matrix(const std::string& name,
+                                      const std::vector<std::int64_t>& shape,
+                                      const tensor::MatrixType& type) {
+  // Tied embeddings: a table and a linear layer of the same numbers.
+  const auto found = plain_.find(name);
+  if (!type.packed && found != plain_.end() && found->second.tensor->type == type.plain) {
+    return found->second;
+  }
   std::int64_t columns = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
-  return request(name, shape, {columns, shape[0]}, type_of(name, columns), false);
+  const tensor::Matrix matrix = tensor::new_matrix(context_.get(), type, shape[0], columns);
+  request(name, shape, {{}, matrix.tensor, shape[0], columns, false, type.packed});
+  if (!type.packed) plain_.emplace(name, matrix);
+  return matrix;
 }
 
-ggml_tensor* Loader::exact_matrix(const std::string& name, std::int64_t rows,
-                                  std::int64_t columns) {
-  return request(name, {rows, columns}, {columns, rows}, GGML_TYPE_F32, false);
+tensor::Matrix Loader::linear(const std::string& name, const std::vector<std::int64_t>& shape) {
+  tensor::MatrixType type = type_of(name);
+  std::int64_t columns = 1;
+  for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
+  if (!type.packed) type.plain = plain_type_of(name, columns);
+  return request_matrix(name, shape, type);
+}
+
+tensor::Matrix Loader::exact_linear(const std::string& name, std::int64_t rows,
+                                    std::int64_t columns) {
+  return request_matrix(name, {rows, columns}, {GGML_TYPE_F32, {}});
+}
+
+ggml_tensor* Loader::table(const std::string& name, std::int64_t rows, std::int64_t columns) {
+  // Few rows of it are ever read: beside packed matrices it stays as it is in the file.
+  const Dtype on_disk = checkpoint_->dtype(name).value_or(Dtype::f32);
+  const ggml_type type =
+      type_of(name).packed ? type_on_disk(on_disk) : plain_type_of(name, columns);
+  return request_matrix(name, {rows, columns}, {type, {}}).tensor;
 }
 
 ggml_tensor* Loader::transposed_experts(const std::string& name, std::int64_t experts,
                                         std::int64_t rows, std::int64_t columns) {
-  return request(name, {experts, columns, rows}, {columns, rows, experts}, type_of(name, columns),
-                 true);
+  ggml_tensor* target =
+      ggml_new_tensor_3d(context_.get(), plain_type_of(name, columns), columns, rows, experts);
+  request(name, {experts, columns, rows}, {{}, target, rows, columns, true, {}});
+  return target;
 }
 
 ggml_tensor* Loader::vector(const std::string& name, std::int64_t size) {
-  return request(name, {size}, {size}, GGML_TYPE_F32, false);
+  ggml_tensor* target = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, size);
+  request(name, {size}, {{}, target, 1, size, false, {}});
+  return target;
 }
 
 std::vector<float> Loader::host_table(const std::string& name, std::int64_t rows,
@@ -129,24 +204,22 @@ std::vector<float> Loader::host_table(const std::string& name, std::int64_t rows
   return {};
 }
 
-ggml_tensor* Loader::request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
-                             const std::vector<std::int64_t>& ne, ggml_type type, bool transposed) {
-  ggml_tensor* target =
-      ggml_new_tensor(context_.get(), type, static_cast<int>(ne.size()), ne.data());
-  ggml_set_name(target, name.c_str());
+void Loader::request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
+                     const Request& request) {
+  ggml_set_name(request.target, name.c_str());
   auto source = checkpoint_->tensor(name, disk_shape);
   if (source) {
-    requests_.push_back({std::move(*source), target, transposed});
+    requests_.push_back(request);
+    requests_.back().source = std::move(*source);
   } else if (status_) {
     status_ = tl::unexpected(source.error());
   }
-  return target;
 }
 
 // Uses the file's own memory for the tensor, where the device can and nothing has to change.
 bool Loader::map(const Request& request, LoadedWeights& weights) {
   const TensorView& source = request.source;
-  const bool as_it_is = !request.transposed && source.is_aligned() &&
+  const bool as_it_is = !request.transposed && !request.packed && source.is_aligned() &&
                         type_on_disk(source.dtype) == request.target->type;
   if (!as_it_is) return false;
   auto found = wrapped_files_.find(source.file);
@@ -164,39 +237,43 @@ bool Loader::map(const Request& request, LoadedWeights& weights) {
   return true;
 }
 
-void Loader::convert(const Request& request) const {
+void Loader::convert_rows(const Request& request, std::int64_t matrix, std::int64_t first,
+                          std::int64_t count) const {
   ggml_tensor* target = request.target;
-  const std::int64_t columns = target->ne[0];
-  const std::int64_t rows_per_matrix = target->ne[1];
-  const std::int64_t rows = ggml_nrows(target);
-  // About a megabyte of f32 at a time, within one matrix.
-  const std::int64_t rows_per_chunk =
-      std::clamp<std::int64_t>((1 << 18) / columns, 1, rows_per_matrix);
-  const std::int64_t chunks_per_matrix = (rows_per_matrix + rows_per_chunk - 1) / rows_per_chunk;
-  const auto chunks = static_cast<std::size_t>(chunks_per_matrix * (rows / rows_per_matrix));
+  std::vector<float> values(static_cast<std::size_t>(count * request.columns));
+  const std::int64_t size = request.rows * request.columns;
+  if (request.transposed) {
+    read_transposed(slice(request.source, matrix * size, size), first, count, request.rows,
+                    request.columns, values);
+  } else {
+    const std::int64_t at = matrix * size + first * request.columns;
+    to_f32(slice(request.source, at, count * request.columns), values);
+  }
+  if (request.packed) {
+    const tensor::PackedShape shape{*request.packed, request.rows, request.columns};
+    const auto bytes = pack_rows(values, shape);
+    const auto panel = static_cast<std::size_t>(first / tensor::kPanelRows);
+    ggml_backend_tensor_set(target, bytes.data(), panel * shape.panel_bytes(), bytes.size());
+    return;
+  }
+  const auto bytes = encode_rows(values, target->type, request.columns);
+  const auto row = static_cast<std::size_t>(matrix * request.rows + first);
+  const std::size_t row_bytes = ggml_row_size(target->type, request.columns);
+  ggml_backend_tensor_set(target, bytes.data(), row * row_bytes, bytes.size());
+}
+
+void Loader::convert(const Request& request) const {
+  // About a megabyte of f32 at a time, whole panels, within one matrix.
+  const std::int64_t panels = (1 << 18) / request.columns / tensor::kPanelRows;
+  const std::int64_t rows_per_chunk = std::max<std::int64_t>(panels, 1) * tensor::kPanelRows;
+  const std::int64_t chunks_per_matrix = (request.rows + rows_per_chunk - 1) / rows_per_chunk;
+  const std::int64_t matrices = request.transposed ? request.target->ne[2] : 1;
+  const auto chunks = static_cast<std::size_t>(chunks_per_matrix * matrices);
   parallel_for(chunks, device_.threads(), [&](std::size_t chunk) {
     const auto matrix = static_cast<std::int64_t>(chunk) / chunks_per_matrix;
     const std::int64_t first =
         static_cast<std::int64_t>(chunk) % chunks_per_matrix * rows_per_chunk;
-    const std::int64_t count = std::min(rows_per_chunk, rows_per_matrix - first);
-    std::vector<float> values(static_cast<std::size_t>(count * columns));
-    if (request.transposed) {
-      std::vector<float> line(static_cast<std::size_t>(count));
-      for (std::int64_t column = 0; column < columns; ++column) {
-        const std::int64_t at = (matrix * columns + column) * rows_per_matrix + first;
-        to_f32(slice(request.source, at, count), line);
-        for (std::int64_t i = 0; i < count; ++i) {
-          values[static_cast<std::size_t>(i * columns + column)] =
-              line[static_cast<std::size_t>(i)];
-        }
-      }
-    } else {
-      const std::int64_t at = (matrix * rows_per_matrix + first) * columns;
-      to_f32(slice(request.source, at, count * columns), values);
-    }
-    const auto bytes = encode_rows(values, target->type, columns);
-    const auto offset = static_cast<std::size_t>(matrix * rows_per_matrix + first) * target->nb[1];
-    ggml_backend_tensor_set(target, bytes.data(), offset, bytes.size());
+    convert_rows(request, matrix, first, std::min(rows_per_chunk, request.rows - first));
   });
 }
 

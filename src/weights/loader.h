@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "tensor/device.h"
-#include "tensor/graph.h"
+#include "tensor/linear.h"
 #include "weights/checkpoint.h"
 
 namespace tru::weights {
@@ -22,9 +22,15 @@ enum class WeightFormat { checkpoint, f32, bf16, int8, int4 };
 // Names as in `--weights`; "auto" is the checkpoint's own format. Error: config_invalid.
 Result<WeightFormat> parse_weight_format(std::string_view name);
 
-// What the matrices become on the device. Quantised rows come in blocks: a matrix whose rows do not
-// divide into them stays in bf16.
-ggml_type matrix_type(WeightFormat format, Dtype on_disk);
+// What `auto` stands for: the checkpoint's own format, but on a CPU int8 for models of more than
+// 256 MiB, where speed and memory matter and rounding is lost in the crowd, or int4 if even that
+// does not fit into the device's free memory. Other names as parse_weight_format takes them.
+Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoint& checkpoint,
+                                          const tensor::Device& device);
+
+// What the matrices of linear layers become on the device. On CPUs, int8 and int4 are packed for
+// our kernels; elsewhere they are ggml's blocks.
+tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor::Device& device);
 
 // Owns the device memory that loaded tensors live in, mapped files included.
 struct LoadedWeights {
@@ -41,12 +47,15 @@ class Loader {
  public:
   Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device, WeightFormat format);
 
-  // A matrix of a linear layer or an embedding table with this shape in the file: rows, then
-  // columns, which may be spread over several dimensions. In ggml's terms ne = {columns, rows}.
-  ggml_tensor* matrix(const std::string& name, const std::vector<std::int64_t>& shape);
+  // The matrix of a linear layer with this shape in the file: rows, then columns, which may be
+  // spread over several dimensions.
+  tensor::Matrix linear(const std::string& name, const std::vector<std::int64_t>& shape);
 
   // The same, always f32: for the few small matrices where rounding decides more than a little.
-  ggml_tensor* exact_matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
+  tensor::Matrix exact_linear(const std::string& name, std::int64_t rows, std::int64_t columns);
+
+  // A matrix whose rows are looked up. ne = {columns, rows}.
+  ggml_tensor* table(const std::string& name, std::int64_t rows, std::int64_t columns);
 
   // Expert matrices that lie input-major in the file, [experts, columns, rows]; each is transposed
   // to [rows, columns]. ne = {columns, rows, experts}.
@@ -67,20 +76,29 @@ class Loader {
   struct Request {
     TensorView source;
     ggml_tensor* target;
-    bool transposed;  // each matrix of the target is the source's, transposed
+    std::int64_t rows;     // of each matrix
+    std::int64_t columns;  // of the target
+    bool transposed;       // each matrix of the target is the source's, transposed
+    std::optional<tensor::PackedFormat> packed;
   };
 
-  ggml_tensor* request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
-                       const std::vector<std::int64_t>& ne, ggml_type type, bool transposed);
-  ggml_type type_of(const std::string& name, std::int64_t columns) const;
+  tensor::MatrixType type_of(const std::string& name) const;
+  ggml_type plain_type_of(const std::string& name, std::int64_t columns) const;
+  tensor::Matrix request_matrix(const std::string& name, const std::vector<std::int64_t>& shape,
+                                const tensor::MatrixType& type);
+  void request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
+               const Request& request);
   bool map(const Request& request, LoadedWeights& weights);
   void convert(const Request& request) const;
+  void convert_rows(const Request& request, std::int64_t matrix, std::int64_t first,
+                    std::int64_t count) const;
 
   std::shared_ptr<const Checkpoint> checkpoint_;
   tensor::Device& device_;
   WeightFormat format_;
   tensor::ContextPtr context_;
   std::vector<Request> requests_;
+  std::map<std::string, tensor::Matrix> plain_;             // those that a second request can share
   std::map<std::size_t, tensor::BufferPtr> wrapped_files_;  // by TensorView::file
   Status status_;
 };

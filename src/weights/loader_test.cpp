@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "weights/convert.h"
 #include "weights/test_files.h"
 
@@ -46,7 +49,7 @@ TEST_F(LoaderTest, MapsWhatTheDeviceCanReadInPlace) {
   const std::string name = kLayer + "self_attn.q_proj.weight";
   const auto shape = checkpoint_->tensor(name)->shape;
   Loader own = loader(WeightFormat::checkpoint);
-  const ggml_tensor* matrix = own.matrix(name, shape);
+  const ggml_tensor* matrix = own.linear(name, shape).tensor;
   EXPECT_THAT(std::vector(matrix->ne, matrix->ne + 2), ElementsAre(shape[1], shape[0]));
   const auto weights = own.finish();
   ASSERT_TRUE(weights) << weights.error().message;
@@ -61,21 +64,46 @@ TEST_F(LoaderTest, ConvertsBetweenFormats) {
   const std::string name = kLayer + "mlp.down_proj.weight";
   const auto shape = checkpoint_->tensor(name)->shape;
   Loader f32 = loader(WeightFormat::f32);
-  const ggml_tensor* exact = f32.matrix(name, shape);
+  const ggml_tensor* exact = f32.linear(name, shape).tensor;
   const auto exact_weights = f32.finish();
   EXPECT_EQ(read(exact), in_file(name));
   EXPECT_EQ(exact_weights->mapped_bytes, 0u);
+}
 
-  // Quantised rows come in blocks of 32; a matrix of other rows stays in 16 bits.
+TEST_F(LoaderTest, PacksLinearLayersOnACpu) {
+  open("dense-sharded");
+  const std::string name = kLayer + "mlp.down_proj.weight";
+  const auto shape = checkpoint_->tensor(name)->shape;
   Loader int8 = loader(WeightFormat::int8);
-  const std::string wide = "model.visual.blocks.0.mlp.linear_fc1.weight";
-  const ggml_tensor* blocks = int8.matrix(wide, checkpoint_->tensor(wide)->shape);
-  const ggml_tensor* rest = int8.matrix(name, shape);
-  const auto small_weights = int8.finish();
-  ASSERT_EQ(blocks->ne[0] % 32, 0);
-  EXPECT_EQ(blocks->type, GGML_TYPE_Q8_0);
-  ASSERT_NE(rest->ne[0] % 32, 0);
-  EXPECT_EQ(rest->type, GGML_TYPE_BF16);
+  const tensor::Matrix matrix = int8.linear(name, shape);
+  const auto weights = int8.finish();
+  ASSERT_TRUE(weights) << weights.error().message;
+  const tensor::PackedShape packed = matrix.packed_shape();
+  ASSERT_EQ(ggml_nbytes(matrix.tensor), packed.bytes());
+  const auto in_file_values = in_file(name);
+  std::vector<float> values(static_cast<std::size_t>(tensor::kPanelRows * shape[1]));
+  for (std::int64_t row = 0; row < shape[0]; ++row) {
+    const auto panel = static_cast<std::size_t>(row / tensor::kPanelRows) * packed.panel_bytes();
+    tensor::unpack_panel(packed, static_cast<const std::byte*>(matrix.tensor->data) + panel,
+                         values.data());
+    const auto* ours = &values[static_cast<std::size_t>(row % tensor::kPanelRows * shape[1])];
+    const auto* file = &in_file_values[static_cast<std::size_t>(row * shape[1])];
+    const auto largest = [](float a, float b) { return std::fabs(a) < std::fabs(b); };
+    const float step = std::fabs(*std::max_element(file, file + shape[1], largest)) / 127;
+    for (std::int64_t i = 0; i < shape[1]; ++i) ASSERT_NEAR(ours[i], file[i], 0.501f * step);
+  }
+}
+
+TEST_F(LoaderTest, TiedEmbeddingsAreOneTensorUnlessPacked) {
+  open("dense-tied");
+  const std::string name = "model.language_model.embed_tokens.weight";
+  const auto shape = checkpoint_->tensor(name)->shape;
+  Loader own = loader(WeightFormat::checkpoint);
+  EXPECT_EQ(own.table(name, shape[0], shape[1]), own.linear(name, shape).tensor);
+  Loader int4 = loader(WeightFormat::int4);
+  const ggml_tensor* table = int4.table(name, shape[0], shape[1]);
+  EXPECT_TRUE(int4.linear(name, shape).packed);
+  EXPECT_EQ(table->type, GGML_TYPE_F32);  // as in the file
 }
 
 TEST_F(LoaderTest, TransposesEveryExpert) {
@@ -107,7 +135,7 @@ TEST_F(LoaderTest, VectorsAndExactMatricesAreF32InEveryFormat) {
   Loader int4 = loader(WeightFormat::int4);
   const ggml_tensor* norm = int4.vector(kLayer + "input_layernorm.weight", text.hidden_size);
   const ggml_tensor* router =
-      int4.exact_matrix(kLayer + "mlp.gate.weight", text.num_experts, text.hidden_size);
+      int4.exact_linear(kLayer + "mlp.gate.weight", text.num_experts, text.hidden_size).tensor;
   const auto weights = int4.finish();
   ASSERT_TRUE(weights) << weights.error().message;
   EXPECT_EQ(read(norm), in_file(kLayer + "input_layernorm.weight"));
@@ -118,7 +146,7 @@ TEST_F(LoaderTest, TellsTheFirstErrorAtTheEnd) {
   open("dense-tied");
   Loader f32 = loader(WeightFormat::f32);
   f32.vector("no.such.tensor", 4);
-  f32.matrix(kLayer + "self_attn.q_proj.weight", {3, 5});
+  f32.linear(kLayer + "self_attn.q_proj.weight", {3, 5});
   const auto weights = f32.finish();
   ASSERT_FALSE(weights);
   EXPECT_EQ(weights.error().code, ErrorCode::model_invalid);

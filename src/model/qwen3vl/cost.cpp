@@ -19,11 +19,6 @@ double active_weights(const weights::TextConfig& c, int layer) {
          3 * hidden * c.moe_intermediate_size * c.num_experts_per_tok;
 }
 
-// Scales of quantised blocks included.
-double bytes_per_weight(ggml_type type) {
-  return static_cast<double>(ggml_type_size(type)) / static_cast<double>(ggml_blck_size(type));
-}
-
 }  // namespace
 
 KvShape kv_shape(const weights::TextConfig& config, weights::WeightFormat format) {
@@ -55,10 +50,10 @@ double prefill_flop(const weights::TextConfig& c, std::int64_t tokens) {
   return flop;
 }
 
-double bytes_per_generated_token(const weights::TextConfig& c, ggml_type type) {
+double bytes_per_generated_token(const weights::TextConfig& c, double bytes_per_weight) {
   double weights = static_cast<double>(c.hidden_size) * c.vocab_size;
   for (int i = 0; i < c.num_hidden_layers; ++i) weights += active_weights(c, i);
-  return weights * bytes_per_weight(type);
+  return weights * bytes_per_weight;
 }
 
 std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patches,
@@ -75,14 +70,14 @@ std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patch
   return static_cast<std::size_t>(vision + language) * sizeof(float);
 }
 
-std::size_t converted_bytes(const weights::ModelConfig& config, ggml_type type) {
+std::size_t converted_bytes(const weights::ModelConfig& config, double bytes_per_weight) {
   double weights = 0;
   for (const weights::TensorSpec& tensor : weights::expected_tensors(config)) {
     double count = 1;
     for (const std::int64_t size : tensor.shape) count *= static_cast<double>(size);
     weights += count;
   }
-  return static_cast<std::size_t>(weights * bytes_per_weight(type));
+  return static_cast<std::size_t>(weights * bytes_per_weight);
 }
 
 }  // namespace tru::model::qwen3vl

@@ -17,13 +17,13 @@ double vision_flop(const weights::VisionConfig& config, const GridTHW& grid);
 double prefill_flop(const weights::TextConfig& config, std::int64_t tokens);
 
 // Of weights that one token's forward pass reads.
-double bytes_per_generated_token(const weights::TextConfig& config, ggml_type weights);
+double bytes_per_generated_token(const weights::TextConfig& config, double bytes_per_weight);
 
 // Intermediate results at their widest, for frames of `patches` patches and a prompt of `tokens`.
 std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patches,
                           std::int64_t tokens);
 
-// Of all weights when they are converted to `type` (not when they are mapped).
-std::size_t converted_bytes(const weights::ModelConfig& config, ggml_type type);
+// Of all weights when they are converted (not when they are mapped).
+std::size_t converted_bytes(const weights::ModelConfig& config, double bytes_per_weight);
 
 }  // namespace tru::model::qwen3vl

@@ -88,13 +88,12 @@ LanguageModel::LanguageModel(const weights::TextConfig& config, std::size_t deep
                              weights::Loader& loader, tensor::Device& device)
     : config_(config), deepstack_count_(deepstack_count), workspace_(device) {
   const std::string root = "model.language_model.";
-  embed_tokens_ =
-      loader.matrix(root + "embed_tokens.weight", {config.vocab_size, config.hidden_size});
+  const std::string embed = root + "embed_tokens";
+  embed_tokens_ = loader.table(embed + ".weight", config.vocab_size, config.hidden_size);
   for (int i = 0; i < config.num_hidden_layers; ++i) layers_.push_back(load_layer(loader, i));
   norm_ = RmsNorm::load(loader, root + "norm", config.hidden_size);
-  lm_head_ = config.tie_word_embeddings
-                 ? Linear{embed_tokens_, nullptr}
-                 : Linear::load(loader, "lm_head", config.vocab_size, config.hidden_size, false);
+  lm_head_ = Linear::load(loader, config.tie_word_embeddings ? embed : "lm_head", config.vocab_size,
+                          config.hidden_size, false);
   for (int k = 0; k < config.head_dim / 2; ++k) {
     const float exponent = static_cast<float>(2 * k) / static_cast<float>(config.head_dim);
     wavelengths_.push_back(std::pow(static_cast<float>(config.rope_theta), exponent));
@@ -121,7 +120,7 @@ LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int inde
   const std::string mlp = name + "mlp.";
   if (layer.is_sparse) {
     // The router stays exact: a rounded score sends a token to another expert.
-    layer.sparse = {{loader.exact_matrix(mlp + "gate.weight", c.num_experts, c.hidden_size)},
+    layer.sparse = {{loader.exact_linear(mlp + "gate.weight", c.num_experts, c.hidden_size)},
                     loader.transposed_experts(mlp + "experts.gate_up_proj", c.num_experts,
                                               2 * c.moe_intermediate_size, c.hidden_size),
                     loader.transposed_experts(mlp + "experts.down_proj", c.num_experts,

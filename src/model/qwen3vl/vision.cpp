@@ -65,7 +65,7 @@ VisionEncoder::VisionEncoder(const weights::VisionConfig& config, weights::Loade
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t mlp = config.intermediate_size;
   const std::string root = "model.visual.";
-  patch_embed_ = {loader.matrix(root + "patch_embed.proj.weight",
+  patch_embed_ = {loader.linear(root + "patch_embed.proj.weight",
                                 {hidden, config.in_channels, config.temporal_patch_size,
                                  config.patch_size, config.patch_size}),
                   loader.vector(root + "patch_embed.proj.bias", hidden)};
@@ -162,7 +162,7 @@ Result<VisionFeatures> VisionEncoder::encode(const GridTHW& grid, std::span<cons
                                              std::stop_token stop) {
   const GridTables& frame = tables(grid.h, grid.w);
   const std::int64_t rows = grid.h * grid.w;
-  const std::int64_t row_size = patch_embed_.weight->ne[0];
+  const std::int64_t row_size = patch_embed_.weight.columns;
   TRU_ASSERT(patches.size() == static_cast<std::size_t>(grid.patches() * row_size));
 
   tensor::Graph graph(workspace_);

@@ -64,8 +64,8 @@ void pack_int4(const PackedShape& shape, const float* values, std::int64_t row, 
     const std::int64_t at = block_bytes(shape) + (group * kPanelRows + row) * 2;
     std::memcpy(panel + at, &bits, sizeof bits);
     for (std::int64_t column = first; column < first + count; ++column) {
-      const auto weight = static_cast<std::uint8_t>(
-          round_weight(values[column], scale > 0 ? 1 / scale : 0, 7) + 8);
+      const auto weight =
+          static_cast<std::uint8_t>(round_weight(values[column], scale > 0 ? 1 / scale : 0, 7) + 8);
       std::byte& byte = panel[byte_of(shape.format, row, column)];
       byte = column % 8 < 4 ? (byte & std::byte{0xF0}) | std::byte{weight}
                             : (byte & std::byte{0x0F}) | std::byte{weight} << 4;
@@ -76,8 +76,8 @@ void pack_int4(const PackedShape& shape, const float* values, std::int64_t row, 
 }  // namespace
 
 std::size_t PackedShape::panel_bytes() const {
-  const std::int64_t scales = format == PackedFormat::int8 ? kPanelRows * 4
-                                                           : groups() * kPanelRows * 2;
+  const std::int64_t scales =
+      format == PackedFormat::int8 ? kPanelRows * 4 : groups() * kPanelRows * 2;
   const std::int64_t bytes = block_bytes(*this) + scales;
   return static_cast<std::size_t>((bytes + 63) / 64 * 64);
 }

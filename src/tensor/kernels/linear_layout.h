@@ -4,9 +4,9 @@
 // weights of four input channels; for int4, of eight, the first four in the low halves of the
 // bytes. Behind the blocks come the scales: int8, 16 floats; int4, 16 f16 for each group.
 //
-// Activations come in words of 4 bytes, the four values of int8 input channels or two of int16 ones,
-// as many at once as a dot product takes. A tile holds the first word of each of its rows, then the
-// second, and so on; scales and sums likewise, group by group.
+// Activations come in words of 4 bytes, the four values of int8 input channels or two of int16
+// ones, as many at once as a dot product takes. A tile holds the first word of each of its rows,
+// then the second, and so on; scales and sums likewise, group by group.
 #pragma once
 
 #include <cstdint>

@@ -28,8 +28,8 @@ namespace tru::tensor {
   const float factor = largest > 0 ? 127.0f / largest : 0;
   std::int32_t total = 0;
   for (std::int64_t i = 0; i < kGroupColumns; ++i) {
-    values[i] = std::bit_cast<std::int32_t>(x[i] * factor + kRound) -
-                std::bit_cast<std::int32_t>(kRound);
+    values[i] =
+        std::bit_cast<std::int32_t>(x[i] * factor + kRound) - std::bit_cast<std::int32_t>(kRound);
     total += values[i];
   }
   scale = largest / 127.0f;

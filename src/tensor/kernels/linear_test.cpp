@@ -13,8 +13,8 @@ namespace {
 
 struct Block {
   explicit Block(std::size_t size)
-      : bytes(static_cast<std::byte*>(::operator new(size + 1, std::align_val_t{64}))) {}
-  ~Block() { ::operator delete(bytes, std::align_val_t{64}); }
+      : bytes(static_cast<std::byte*>(::operator new (size + 1, std::align_val_t{64}))) {}
+  ~Block() { ::operator delete (bytes, std::align_val_t{64}); }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   std::byte* bytes;
@@ -62,8 +62,8 @@ std::vector<float> multiply(CpuLevel level, const Weights& w, const std::vector<
   std::vector<float> y(static_cast<std::size_t>(count * w.shape.rows), NAN);
   // In two parts, as two threads share it.
   const std::int64_t tiles = (count + kTileRows - 1) / kTileRows;
-  LinearTask task{w.shape,       w.packed.bytes, rows,  extras.bias, extras.addend,
-                  y.data(),      0,              tiles, 0,           w.shape.panels() / 2};
+  LinearTask task{w.shape, w.packed.bytes, rows, extras.bias,         extras.addend, y.data(),
+                  0,       tiles,          0,    w.shape.panels() / 2};
   kernels.multiply(task);
   task.begin_panel = task.end_panel;
   task.end_panel = w.shape.panels();
@@ -187,7 +187,7 @@ TEST_P(Linear, RoundsLittle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, Linear, testing::ValuesIn(supported_cpu_levels()),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+                         [](const auto& level) { return std::string(to_string(level.param)); });
 
 }  // namespace
 }  // namespace tru::tensor

@@ -85,8 +85,7 @@ struct Tile {
   }
 
   [[gnu::always_inline]] void scale_group(const std::byte* const (&weights)[kPanels],
-                                          std::int64_t group,
-                                          const Int (&dots)[kRows][kVectors]) {
+                                          std::int64_t group, const Int (&dots)[kRows][kVectors]) {
     const float* scales = task.inputs.scales + row * task.inputs.groups + group * kRows;
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {

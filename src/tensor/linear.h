@@ -1,0 +1,39 @@
+// Linear layers: y = W x + b, by ggml or, where W is packed for them, by kernels of our own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tensor/graph.h"
+#include "tensor/kernels/linear.h"
+
+namespace tru::tensor {
+
+// How a matrix's numbers are stored: in a type of ggml's, or packed for our kernels (on CPUs).
+struct MatrixType {
+  ggml_type plain = GGML_TYPE_F32;
+  std::optional<PackedFormat> packed;
+
+  // Scales included; of a packed matrix, scales of a single channel aside.
+  double bytes_per_weight() const;
+};
+
+// A weight matrix of `rows` output and `columns` input channels.
+struct Matrix {
+  ggml_tensor* tensor = nullptr;  // plain: ne = {columns, rows}; packed: bytes
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::optional<PackedFormat> packed;
+
+  PackedShape packed_shape() const { return {*packed, rows, columns}; }
+};
+
+// The header of a matrix in `context`, without data.
+Matrix new_matrix(ggml_context* context, const MatrixType& type, std::int64_t rows,
+                  std::int64_t columns);
+
+// x: f32, contiguous, ne = {columns, ...}; bias: f32 [rows] or null. Result ne = {rows, ...}.
+// Layers that read the same x share its quantised form.
+ggml_tensor* linear(Graph& graph, const Matrix& weights, ggml_tensor* bias, ggml_tensor* x);
+
+}  // namespace tru::tensor
