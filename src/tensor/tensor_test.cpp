@@ -1,12 +1,15 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stop_token>
 #include <vector>
 
+#include "tensor/attention.h"
 #include "tensor/device.h"
 #include "tensor/graph.h"
 #include "tensor/kernels/gelu.h"
+#include "tensor/linear.h"
 #include "tensor/ops.h"
 
 namespace tru::tensor {
@@ -90,6 +93,82 @@ TEST(Gelu, AsAGraphOperatorOverSeveralThreads) {
   graph.output(y);
   ASSERT_TRUE(graph.run({}));
   EXPECT_THAT(graph.read(y), testing::Pointwise(testing::FloatNear(2e-6f), expected));
+}
+
+std::vector<float> waves(std::size_t count, float step) {
+  std::vector<float> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = std::sin(step * static_cast<float>(i));
+  return values;
+}
+
+// Two key heads for four query heads, keys and values in f16, two batches: as ggml's operator.
+TEST(Attention, AgreesWithGgml) {
+  auto device = Device::open("cpu", 2);
+  ASSERT_TRUE(device);
+  constexpr std::int64_t kDim = 32, kHeads = 4, kKeyHeads = 2, kRows = 15, kKeys = 64, kBatches = 2;
+  const auto q = waves(kDim * kHeads * kRows * kBatches, 0.37f);
+  std::vector<ggml_fp16_t> k(kDim * kKeyHeads * kKeys * kBatches), v(k.size());
+  ggml_fp32_to_fp16_row(waves(k.size(), 0.71f).data(), k.data(), static_cast<int64_t>(k.size()));
+  ggml_fp32_to_fp16_row(waves(v.size(), 1.3f).data(), v.data(), static_cast<int64_t>(v.size()));
+  Workspace workspace(*device);
+  Graph graph(workspace);
+  const std::int64_t q_shape[] = {kDim, kHeads, kRows, kBatches};
+  const std::int64_t k_shape[] = {kDim, kKeyHeads, kKeys, kBatches};
+  ggml_tensor* queries = graph.input(GGML_TYPE_F32, q_shape, q.data());
+  ggml_tensor* keys = graph.input(GGML_TYPE_F16, k_shape, k.data());
+  ggml_tensor* values = graph.input(GGML_TYPE_F16, k_shape, v.data());
+  const auto by_head = [&](ggml_tensor* x) { return ggml_permute(graph.context(), x, 0, 2, 1, 3); };
+  ggml_tensor* expected =
+      ggml_flash_attn_ext(graph.context(), by_head(queries), by_head(keys), by_head(values),
+                          nullptr, 1 / std::sqrt(static_cast<float>(kDim)), 0, 0);
+  ggml_tensor* ours = attention(graph, queries, keys, values, {});
+  graph.output(ours);
+  graph.output(expected);
+  ASSERT_TRUE(graph.run({}));
+  EXPECT_THAT(graph.read(ours),
+              testing::Pointwise(testing::FloatNear(5e-3f), graph.read(expected)));
+}
+
+// Layers that share an input, over several threads and dimensions: each as the product alone.
+TEST(Linear, AsAGraphOperator) {
+  auto device = Device::open("cpu", 3);
+  ASSERT_TRUE(device);
+  constexpr std::int64_t kRows = 200, kColumns = 130;
+  const auto weights = waves(kRows * kColumns, 0.59f);
+  ContextPtr context = make_context(2);
+  const MatrixType int8{GGML_TYPE_Q8_0, PackedFormat::int8};
+  const Matrix packed = new_matrix(context.get(), int8, kRows, kColumns);
+  const Matrix plain = new_matrix(context.get(), {GGML_TYPE_F32, {}}, kRows, kColumns);
+  const auto buffer = device->allocate(context.get());
+  ASSERT_TRUE(buffer);
+  ggml_backend_tensor_set(plain.tensor, weights.data(), 0, ggml_nbytes(plain.tensor));
+  const PackedShape shape = packed.packed_shape();
+  for (std::int64_t panel = 0; panel < shape.panels(); ++panel) {
+    const std::int64_t row = panel * kPanelRows;
+    pack_panel(shape, &weights[static_cast<std::size_t>(row * kColumns)],
+               std::min(kPanelRows, kRows - row),
+               static_cast<std::byte*>(packed.tensor->data) +
+                   panel * static_cast<std::int64_t>(shape.panel_bytes()));
+  }
+  const auto x = waves(kColumns * 7 * 3, 0.83f);
+  const auto bias = waves(kRows, 1.1f);
+  Workspace workspace(*device);
+  Graph graph(workspace);
+  const std::int64_t x_shape[] = {kColumns, 7, 3}, bias_shape[] = {kRows};
+  ggml_tensor* input = graph.input(GGML_TYPE_F32, x_shape, x.data());
+  ggml_tensor* added = graph.input(GGML_TYPE_F32, bias_shape, bias.data());
+  ggml_tensor* expected = linear(graph, plain, added, input);
+  ggml_tensor* first = linear(graph, packed, added, input);
+  ggml_tensor* second = linear(graph, packed, nullptr, input);
+  for (ggml_tensor* output : {expected, first, second}) graph.output(output);
+  ASSERT_TRUE(graph.run({}));
+  EXPECT_TRUE(ggml_are_same_shape(first, expected));
+  EXPECT_THAT(graph.read(first),
+              testing::Pointwise(testing::FloatNear(0.3f), graph.read(expected)));
+  const auto with_bias = graph.read(first), without = graph.read(second);
+  for (std::size_t i = 0; i < without.size(); ++i) {
+    ASSERT_NEAR(without[i] + bias[i % kRows], with_bias[i], 1e-5);
+  }
 }
 
 }  // namespace

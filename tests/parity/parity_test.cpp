@@ -114,5 +114,30 @@ TEST(Parity, AnswersInBf16) {
   EXPECT_LE(rerouted, 2);
 }
 
+// Of the greedy steps that the reference is sure of, up to where an answer leaves the recorded one
+// (what follows is another text): int8 chooses the same token in nearly all.
+TEST(Parity, AnswersInInt8) {
+  std::size_t sure = 0, same = 0;
+  const auto rows = run_all("int8", [&](const Group& group, backend::NativeBackend& backend) {
+    const auto answer = run_answer(question_of(*group.goldens.front()), backend);
+    Row row = best_row(group, [&](const json::object& golden, Comparison& result) {
+      if (answer) compare_answer(golden, *answer, tolerance_16bit(golden), result);
+    });
+    const auto margins =
+        json::value_to<std::vector<double>>(group.goldens.front()->at("greedy").at("margins"));
+    const std::size_t agreed = row.comparison.tokens;
+    for (std::size_t i = 0; i < std::min(agreed + 1, margins.size()); ++i) {
+      if (margins[i] <= 0.5) continue;
+      ++sure;
+      same += i < agreed ? 1 : 0;
+    }
+    return row;
+  });
+  print(rows);
+  fmt::print("{} of {} tokens\n", same, sure);
+  EXPECT_GT(sure, 300u);
+  EXPECT_GE(static_cast<double>(same), 0.98 * static_cast<double>(sure));
+}
+
 }  // namespace
 }  // namespace tru::parity

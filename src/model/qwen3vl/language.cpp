@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "tensor/attention.h"
 
 namespace tru::model::qwen3vl {
 namespace {
@@ -71,6 +72,7 @@ struct LanguageModel::Rows {
   ggml_tensor* positions;  // [4 * count]
   ggml_tensor* mask;       // [padded tokens, count]
   std::int64_t count;
+  std::int64_t past;  // tokens in the cache before the first of them
 };
 
 struct LanguageModel::Inputs {
@@ -187,13 +189,21 @@ ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggm
   const float epsilon = static_cast<float>(config_.rms_norm_eps);
   ggml_tensor* q = rotate(graph, a.q_norm(graph, heads(graph, a.q_proj(graph, x)), epsilon),
                           rows.positions, wavelengths);
-  const auto stored = [&](ggml_tensor* cache) {
+  // [head_dim, heads, tokens]
+  const auto stored = [&](ggml_tensor* cache, std::int64_t tokens) {
     const std::size_t head_bytes = static_cast<std::size_t>(head_dim) * ggml_type_size(cache->type);
-    return ggml_view_3d(context, cache, head_dim, rows.mask->ne[0], config_.num_key_value_heads,
-                        cache->nb[1], head_bytes, 0);
+    return ggml_view_3d(context, cache, head_dim, config_.num_key_value_heads, tokens, head_bytes,
+                        cache->nb[1], 0);
   };
-  ggml_tensor* out = ggml_flash_attn_ext(context, ggml_permute(context, q, 0, 2, 1, 3),
-                                         stored(keys), stored(values), rows.mask,
+  if (a.o_proj.weight.packed && rows.count > 1) {
+    const std::int64_t tokens = rows.past + rows.count;
+    return a.o_proj(graph, tensor::attention(graph, q, stored(keys, tokens), stored(values, tokens),
+                                             {true, rows.past}));
+  }
+  const auto by_head = [&](ggml_tensor* y) { return ggml_permute(context, y, 0, 2, 1, 3); };
+  const std::int64_t padded = rows.mask->ne[0];
+  ggml_tensor* out = ggml_flash_attn_ext(context, by_head(q), by_head(stored(keys, padded)),
+                                         by_head(stored(values, padded)), rows.mask,
                                          1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
   const std::int64_t width = head_dim * config_.num_attention_heads;
   return a.o_proj(graph, ggml_reshape_2d(context, out, width, rows.count));
@@ -253,9 +263,9 @@ LanguageModel::Inputs LanguageModel::make_inputs(tensor::Graph& graph, const Bat
   inputs.wavelengths = input(GGML_TYPE_F32, {config_.head_dim / 2}, wavelengths_.data());
   const std::int64_t padded = KvCache::padded(batch.past + tokens);
   inputs.all = {input(GGML_TYPE_I32, {4 * tokens}, host.positions.data()),
-                input(GGML_TYPE_F16, {padded, tokens}, host.mask.data()), tokens};
+                input(GGML_TYPE_F16, {padded, tokens}, host.mask.data()), tokens, batch.past};
   inputs.last = {input(GGML_TYPE_I32, {4}, host.last_position.data()),
-                 last_row(graph, inputs.all.mask), 1};
+                 last_row(graph, inputs.all.mask), 1, batch.past + tokens - 1};
   if (batch.visual.empty()) return inputs;
   const auto count = static_cast<std::int64_t>(host.visual_rows.size());
   inputs.visual = input(GGML_TYPE_F32, {config_.hidden_size, count}, host.visual.data());

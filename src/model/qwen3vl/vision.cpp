@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/assert.h"
+#include "tensor/attention.h"
 #include "tensor/ops.h"
 
 namespace tru::model::qwen3vl {
@@ -135,12 +136,13 @@ ggml_tensor* VisionEncoder::attention(tensor::Graph& graph, const Block& block, 
                         static_cast<std::size_t>(head_dim) * sizeof(float), qkv->nb[1], qkv->nb[2],
                         index * static_cast<std::size_t>(config_.hidden_size) * sizeof(float));
   };
-  ggml_tensor* q =
-      ggml_permute(context, rotate(graph, part(0), positions, frequencies), 0, 2, 1, 3);
-  ggml_tensor* k =
-      ggml_permute(context, rotate(graph, part(1), positions, frequencies), 0, 2, 1, 3);
-  ggml_tensor* v = ggml_permute(context, part(2), 0, 2, 1, 3);
-  ggml_tensor* out = ggml_flash_attn_ext(context, q, k, v, nullptr,
+  ggml_tensor* q = rotate(graph, part(0), positions, frequencies);
+  ggml_tensor* k = rotate(graph, part(1), positions, frequencies);
+  if (block.qkv.weight.packed) {
+    return block.proj(graph, tensor::attention(graph, q, k, part(2), {}));
+  }
+  const auto by_head = [&](ggml_tensor* rows) { return ggml_permute(context, rows, 0, 2, 1, 3); };
+  ggml_tensor* out = ggml_flash_attn_ext(context, by_head(q), by_head(k), by_head(part(2)), nullptr,
                                          1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
   return block.proj(graph, ggml_reshape_3d(context, out, config_.hidden_size, patches, frames));
 }

@@ -19,6 +19,8 @@ bool supports(CpuLevel level) {
       return supports(CpuLevel::avx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+    case CpuLevel::avx512_bf16:
+      return supports(CpuLevel::avx512_vnni) && __builtin_cpu_supports("avx512bf16");
   }
   return false;
 }
@@ -43,8 +45,8 @@ CpuLevel choose_level() {
 
 std::vector<CpuLevel> supported_cpu_levels() {
   std::vector<CpuLevel> levels;
-  for (const CpuLevel level :
-       {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx_vnni, CpuLevel::avx512_vnni}) {
+  for (const CpuLevel level : {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx_vnni,
+                               CpuLevel::avx512_vnni, CpuLevel::avx512_bf16}) {
     if (supports(level)) levels.push_back(level);
   }
   return levels;
@@ -65,6 +67,8 @@ std::string_view to_string(CpuLevel level) {
       return "avx_vnni";
     case CpuLevel::avx512_vnni:
       return "avx512_vnni";
+    case CpuLevel::avx512_bf16:
+      return "avx512_bf16";
   }
   return "";
 }

@@ -6,12 +6,13 @@
 
 namespace tru::tensor {
 
-// Each level can run what the ones before it can.
+// Each level can run what the ones before it can, but for avx_vnni.
 enum class CpuLevel {
   portable,     // plain C++
   avx2,         // with FMA and F16C
   avx_vnni,     // AVX2 and 8-bit dot products
   avx512_vnni,  // AVX-512 F, BW, DQ, VL and 8-bit dot products
+  avx512_bf16,  // and bf16 dot products
 };
 
 // All levels of this processor, the best one last.
@@ -21,7 +22,7 @@ std::vector<CpuLevel> supported_cpu_levels();
 // TRU_CPU_LEVEL (a name below). That is for tests and measurements of what other machines run.
 CpuLevel cpu_level();
 
-// "portable", "avx2", "avx_vnni", "avx512_vnni"
+// "portable", "avx2", "avx_vnni", "avx512_vnni", "avx512_bf16"
 std::string_view to_string(CpuLevel level);
 
 }  // namespace tru::tensor

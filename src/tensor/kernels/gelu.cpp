@@ -1,30 +1,11 @@
 #include "tensor/kernels/gelu.h"
 
-#include <bit>
 #include <cmath>
-#include <cstdint>
+
+#include "tensor/kernels/exp.h"
 
 namespace tru::tensor {
 namespace {
-
-// e^x for |x| <= 87: 2^n * e^r with n = round(x / ln 2) and a polynomial for |r| <= ln(2) / 2.
-// Written without branches so that the compiler turns the caller's loop into vector code.
-[[gnu::always_inline]] inline float exp_bounded(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves round(x) in the low bits
-  const float shifted = x * 1.44269504088896f + kRound;
-  const float n = shifted - kRound;
-  // ln 2 in two parts, the first exact in few bits, so that n * part loses nothing.
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const std::uint32_t power = (std::bit_cast<std::uint32_t>(shifted) + 127u) << 23;
-  return p * std::bit_cast<float>(power);
-}
 
 // 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)).
 [[gnu::always_inline]] inline void gelu_loop(const float* x, float* y, std::size_t count) {

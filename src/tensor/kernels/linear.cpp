@@ -144,6 +144,7 @@ const LinearKernels& linear_kernels(CpuLevel level) {
     case CpuLevel::avx_vnni:
       return kAvxVnniLinear;
     case CpuLevel::avx512_vnni:
+    case CpuLevel::avx512_bf16:
       return kAvx512VnniLinear;
 #endif
     default:

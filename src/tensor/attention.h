@@ -1,0 +1,23 @@
+// Softmax attention as a graph operator, by kernels of our own.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/graph.h"
+
+namespace tru::tensor {
+
+// Which keys a query row sees.
+struct Visibility {
+  bool causal = false;    // row i sees the first past + i + 1 keys; else all see all
+  std::int64_t past = 0;  // keys before those of the first row
+};
+
+// On CPUs. q: f32, ne = {head_dim, heads, rows, batches}; k, v: f32 or f16, ne = {head_dim,
+// key heads, keys, batches}; all with head_dim contiguous and any other strides. Consecutive heads
+// of q share a key head. Scores are scaled by head_dim^(-1/2).
+// Result: f32, ne = {head_dim * heads, rows, batches}.
+ggml_tensor* attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
+                       const Visibility& visibility);
+
+}  // namespace tru::tensor

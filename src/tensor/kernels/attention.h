@@ -1,0 +1,71 @@
+// Softmax attention for many query rows at once, on the CPU.
+//
+// Keys and values are packed once for all queries that look at them, in panels of 16 lanes of
+// 4-byte words, as linear layers' weights are: a word holds one f32 number or two bf16 ones, by the
+// level. A block of query rows computes all its scores, their softmax in f32, and the sum of
+// values; scores of a block stay in the cache, and there is no rescaling of partial sums.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/kernels/cpu_level.h"
+
+namespace tru::tensor {
+
+inline constexpr std::int64_t kAttentionRows = 12;   // query rows that one call takes
+inline constexpr std::int64_t kAttentionLanes = 32;  // keys and head dimensions are padded to this
+
+// Rows of one head: `row_bytes` apart, each of head_dim numbers, f32 or f16.
+struct HeadRows {
+  const std::byte* data = nullptr;
+  std::int64_t row_bytes = 0;
+  bool f16 = false;
+};
+
+// Keys and values of one head, packed.
+struct PackedHead {
+  std::byte* keys;    // [panels of 16 keys][words of a key][16 keys]
+  std::byte* values;  // [panels of 16 dimensions][words of all keys][16 dimensions]
+  std::int64_t head_dim;
+  std::int64_t padded_keys;
+};
+
+struct AttentionTask {
+  PackedHead head;
+  const float* queries;     // first row
+  std::int64_t query_step;  // floats from row to row
+  std::int64_t count;       // rows, at most kAttentionRows
+  // Keys that a row sees: the first `visible`, and one more for each further row if `causal`.
+  std::int64_t visible;
+  bool causal;
+  float scale;
+  float* output;  // head_dim floats of the first row
+  std::int64_t output_step;
+  float* scratch;  // attention_scratch_floats(padded_keys)
+};
+
+struct AttentionKernels {
+  std::int64_t values_per_word;
+  // Packs keys [first, first + 32) of `count` into their place; those beyond count become zero.
+  void (*pack)(const HeadRows& keys, const HeadRows& values, std::int64_t first, std::int64_t count,
+               const PackedHead& head);
+  void (*attend)(const AttentionTask& task);
+
+  // Bytes of a head's keys and of its values: the same.
+  std::size_t packed_bytes(std::int64_t head_dim, std::int64_t keys) const;
+};
+
+std::size_t attention_scratch_floats(std::int64_t head_dim, std::int64_t padded_keys);
+
+// The kernels of a level that this processor supports.
+const AttentionKernels& attention_kernels(CpuLevel level);
+
+extern const AttentionKernels kPortableAttention;
+#if defined(__x86_64__)
+extern const AttentionKernels kAvx2Attention;
+extern const AttentionKernels kAvx512Attention;
+extern const AttentionKernels kAvx512Bf16Attention;
+#endif
+
+}  // namespace tru::tensor

@@ -1,0 +1,117 @@
+#include "tensor/kernels/attention.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace tru::tensor {
+namespace {
+
+std::vector<float> normal_values(std::int64_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+struct Case {
+  std::int64_t head_dim, rows, keys;
+  bool causal;
+  std::int64_t visible(std::int64_t row) const { return causal ? keys - rows + row + 1 : keys; }
+};
+
+// By the formula, in double precision.
+std::vector<double> exact(const Case& c, const std::vector<float>& q, const std::vector<float>& k,
+                          const std::vector<float>& v) {
+  const auto at = [&](const std::vector<float>& x, std::int64_t row, std::int64_t i) {
+    return static_cast<double>(x[static_cast<std::size_t>(row * c.head_dim + i)]);
+  };
+  std::vector<double> out;
+  for (std::int64_t row = 0; row < c.rows; ++row) {
+    std::vector<double> powers;
+    double sum = 0;
+    for (std::int64_t key = 0; key < c.visible(row); ++key) {
+      double score = 0;
+      for (std::int64_t i = 0; i < c.head_dim; ++i) score += at(q, row, i) * at(k, key, i);
+      powers.push_back(std::exp(score / std::sqrt(static_cast<double>(c.head_dim))));
+      sum += powers.back();
+    }
+    for (std::int64_t i = 0; i < c.head_dim; ++i) {
+      double value = 0;
+      for (std::int64_t key = 0; key < c.visible(row); ++key) {
+        value += powers[static_cast<std::size_t>(key)] * at(v, key, i);
+      }
+      out.push_back(value / sum);
+    }
+  }
+  return out;
+}
+
+std::vector<float> attend(CpuLevel level, const Case& c, const std::vector<float>& q,
+                          const std::vector<float>& k, const std::vector<float>& v) {
+  const AttentionKernels& kernels = attention_kernels(level);
+  const std::int64_t padded = (c.keys + kAttentionLanes - 1) / kAttentionLanes * kAttentionLanes;
+  const std::size_t bytes = kernels.packed_bytes(c.head_dim, c.keys);
+  std::vector<float> memory(2 * bytes / sizeof(float), NAN);
+  auto* block = reinterpret_cast<std::byte*>(memory.data());
+  const PackedHead head{block, block + bytes, c.head_dim, padded};
+  const auto rows = [&](const std::vector<float>& x) {
+    return HeadRows{reinterpret_cast<const std::byte*>(x.data()), c.head_dim * 4, false};
+  };
+  for (std::int64_t key = 0; key < padded; key += kAttentionLanes) {
+    kernels.pack(rows(k), rows(v), key, c.keys, head);
+  }
+  std::vector<float> scratch(attention_scratch_floats(c.head_dim, padded), NAN);
+  std::vector<float> out(q.size(), NAN);
+  for (std::int64_t row = 0; row < c.rows; row += kAttentionRows) {
+    const auto first = static_cast<std::size_t>(row * c.head_dim);
+    kernels.attend({head, &q[first], c.head_dim, std::min(kAttentionRows, c.rows - row),
+                    c.visible(row), c.causal, 1 / std::sqrt(static_cast<float>(c.head_dim)),
+                    &out[first], c.head_dim, scratch.data()});
+  }
+  return out;
+}
+
+class Attention : public testing::TestWithParam<CpuLevel> {};
+
+TEST_P(Attention, IsTheFormula) {
+  // Words of two bf16 numbers keep eight bits of each.
+  const bool exact_words = attention_kernels(GetParam()).values_per_word == 1;
+  for (const bool causal : {false, true}) {
+    for (const std::int64_t head_dim : {24, 40, 64, 72, 128}) {
+      for (const auto& [rows, keys] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+               {1, 1}, {1, 33}, {5, 64}, {12, 12}, {13, 100}, {37, 290}}) {
+        const Case c{head_dim, rows, keys, causal};
+        const auto q = normal_values(rows * head_dim, 1);
+        const auto k = normal_values(keys * head_dim, 2);
+        const auto v = normal_values(keys * head_dim, 3);
+        const auto expected = exact(c, q, k, v);
+        const auto out = attend(GetParam(), c, q, k, v);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+          ASSERT_NEAR(out[i], expected[i], exact_words ? 4e-6 : 0.03)
+              << head_dim << " " << rows << " " << keys << " " << causal;
+        }
+      }
+    }
+  }
+}
+
+// Scores far apart: the largest alone counts, nothing overflows.
+TEST_P(Attention, TakesLargeScores) {
+  const Case c{64, 3, 50, false};
+  auto k = normal_values(50 * 64, 4);
+  for (std::size_t i = 0; i < 64; ++i) k[7 * 64 + i] = 100;
+  const std::vector<float> q(3 * 64, 50.0f);
+  const auto v = normal_values(50 * 64, 5);
+  const auto out = attend(GetParam(), c, q, k, v);
+  for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], v[7 * 64 + i % 64], 0.02);
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, Attention, testing::ValuesIn(supported_cpu_levels()),
+                         [](const auto& level) { return std::string(to_string(level.param)); });
+
+}  // namespace
+}  // namespace tru::tensor

@@ -1,0 +1,229 @@
+// Attention over the vector types of the levels. A level's file includes this behind its own
+// `#pragma GCC target` and gives a type V with:
+//   Word, Float            vectors of 32-bit lanes
+//   kVectors               vectors in 16 lanes
+//   kTilePanels            panels that six rows take at once: as many sums as there are registers
+//   kValues                numbers in a word: 1, f32, or 2, bf16
+//   dot(sum, panel, row)   adds, to each lane, the product of the words' numbers
+// and load, broadcast, zero, store.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/kernels/attention.h"
+#include "tensor/kernels/exp.h"
+
+namespace tru::tensor {
+namespace {
+
+constexpr std::int64_t kPanelLanes = 16;
+constexpr int kTileRows6 = 6;
+
+[[gnu::always_inline]] inline std::uint32_t bf16_bits(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+}
+
+// Two neighbours, or one and nothing, as a word.
+template <class V>
+[[gnu::always_inline]] inline std::uint32_t make_word(float first, float second) {
+  if constexpr (V::kValues == 1) return std::bit_cast<std::uint32_t>(first);
+  return bf16_bits(first) | bf16_bits(second) << 16;
+}
+
+inline float f16_value(std::uint16_t bits) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
+  const std::uint32_t magnitude = bits & 0x7FFF;
+  // Shifted into place, the exponent is 112 too small; the product puts that right, subnormals
+  // included.
+  const float value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
+}
+
+// A row as floats.
+[[gnu::always_inline]] inline void read_row(const HeadRows& rows, std::int64_t row,
+                                            std::int64_t count, float* out) {
+  const std::byte* from = rows.data + row * rows.row_bytes;
+  if (!rows.f16) {
+    std::memcpy(out, from, static_cast<std::size_t>(count) * sizeof(float));
+    return;
+  }
+  const auto* bits = reinterpret_cast<const std::uint16_t*>(from);
+  for (std::int64_t i = 0; i < count; ++i) out[i] = f16_value(bits[i]);
+}
+
+constexpr std::int64_t rounded_up(std::int64_t value, std::int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+template <class V>
+void pack(const HeadRows& keys, const HeadRows& values, std::int64_t first, std::int64_t count,
+          const PackedHead& head) {
+  constexpr std::int64_t kMaxHeadDim = 512;
+  const std::int64_t dim = head.head_dim;
+  const std::int64_t width = rounded_up(dim, kAttentionLanes);
+  const std::int64_t key_words = width / V::kValues;
+  const std::int64_t value_words = head.padded_keys / V::kValues;
+  auto* key_panels = reinterpret_cast<std::uint32_t*>(head.keys);
+  auto* value_panels = reinterpret_cast<std::uint32_t*>(head.values);
+  float rows[2][kMaxHeadDim] = {};
+  for (std::int64_t i = first; i < first + kAttentionLanes; ++i) {
+    float* row = rows[0];
+    std::fill_n(row, width, 0.0f);
+    if (i < count) read_row(keys, i, dim, row);
+    std::uint32_t* to = key_panels + i / kPanelLanes * key_words * kPanelLanes + i % kPanelLanes;
+    for (std::int64_t w = 0; w < key_words; ++w) {
+      to[w * kPanelLanes] = make_word<V>(row[w * V::kValues], row[w * V::kValues + V::kValues - 1]);
+    }
+  }
+  for (std::int64_t i = first; i < first + kAttentionLanes; i += V::kValues) {
+    for (std::int64_t j = 0; j < V::kValues; ++j) {
+      std::fill_n(rows[j], width, 0.0f);
+      if (i + j < count) read_row(values, i + j, dim, rows[j]);
+    }
+    for (std::int64_t d = 0; d < width; ++d) {
+      const std::int64_t panel = d / kPanelLanes * value_words * kPanelLanes;
+      value_panels[panel + i / V::kValues * kPanelLanes + d % kPanelLanes] =
+          make_word<V>(rows[0][d], rows[V::kValues - 1][d]);
+    }
+  }
+}
+
+// out[r][0 .. 16 * kTilePanels) = the products of six rows of words with the panels' words.
+template <class V>
+[[gnu::noinline]] void multiply_tile(const std::uint32_t* panels, std::int64_t panel_words,
+                                     const std::uint32_t* rows, std::int64_t row_words,
+                                     std::int64_t words, float* out, std::int64_t out_step) {
+  constexpr int kVectors = V::kTilePanels * V::kVectors;
+  constexpr std::int64_t kLanes = kPanelLanes / V::kVectors;
+  typename V::Float sums[kTileRows6][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows6; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = V::zero();
+  }
+#pragma GCC unroll 1
+  for (std::int64_t w = 0; w < words; ++w) {
+    typename V::Word panel[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      panel[v] = V::load(panels + v / V::kVectors * panel_words * kPanelLanes + w * kPanelLanes +
+                         v % V::kVectors * kLanes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kTileRows6; ++r) {
+      const typename V::Word row = V::broadcast(rows + r * row_words + w);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = V::dot(sums[r][v], panel[v], row);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows6; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) V::store(out + r * out_step + v * kLanes, sums[r][v]);
+  }
+}
+
+// Both sixes of rows against kAttentionLanes lanes.
+template <class V>
+void multiply_block(const std::uint32_t* panels, std::int64_t panel_words,
+                    const std::uint32_t* rows, std::int64_t row_words, std::int64_t words,
+                    float* out, std::int64_t out_step) {
+  constexpr std::int64_t kLanes = V::kTilePanels * kPanelLanes;
+  for (std::int64_t lane = 0; lane < kAttentionLanes; lane += kLanes) {
+    for (std::int64_t row = 0; row < kAttentionRows; row += kTileRows6) {
+      multiply_tile<V>(panels + lane * panel_words, panel_words, rows + row * row_words, row_words,
+                       words, out + row * out_step + lane, out_step);
+    }
+  }
+}
+
+// Scores of one row -> words of e^(score - largest); returns their sum. Those not visible are zero.
+template <class V>
+float softmax_row(const float* scores, std::int64_t visible, std::int64_t count, float* powers,
+                  std::uint32_t* words) {
+  constexpr int kSums = 16;
+  float largest[kSums];
+  std::fill_n(largest, kSums, scores[0]);
+  std::int64_t i = 0;
+  for (; i + kSums <= visible; i += kSums) {
+    for (int j = 0; j < kSums; ++j) {
+      largest[j] = scores[i + j] > largest[j] ? scores[i + j] : largest[j];
+    }
+  }
+  float top = *std::max_element(largest, largest + kSums);
+  for (; i < visible; ++i) top = std::max(top, scores[i]);
+
+  float sums[kSums] = {};
+  for (i = 0; i < visible; ++i) {
+    const float x = scores[i] - top;
+    powers[i] = exp_bounded(x < -87.0f ? -87.0f : x);
+  }
+  std::fill(powers + visible, powers + count, 0.0f);
+  for (i = 0; i < count; i += kSums) {
+    for (int j = 0; j < kSums; ++j) sums[j] += powers[i + j];
+  }
+  for (i = 0; i < count / V::kValues; ++i) {
+    words[i] = make_word<V>(powers[i * V::kValues], powers[i * V::kValues + V::kValues - 1]);
+  }
+  float sum = 0;
+  for (const float part : sums) sum += part;
+  return sum;
+}
+
+template <class V>
+void attend(const AttentionTask& task) {
+  const std::int64_t dim = task.head.head_dim;
+  const std::int64_t width = rounded_up(dim, kAttentionLanes);
+  const std::int64_t query_words = width / V::kValues;
+  const std::int64_t most = task.visible + (task.causal ? task.count - 1 : 0);
+  const std::int64_t keys = rounded_up(most, kAttentionLanes);
+  const std::int64_t words = keys / V::kValues;
+  float* scores = task.scratch;
+  float* powers = scores + kAttentionRows * keys;
+  auto* power_words = reinterpret_cast<std::uint32_t*>(powers + keys);
+  auto* queries = power_words + kAttentionRows * words;
+  float* sums = reinterpret_cast<float*>(queries + kAttentionRows * query_words);
+
+  std::fill_n(queries, kAttentionRows * query_words, 0u);
+  for (std::int64_t r = 0; r < task.count; ++r) {
+    const float* q = task.queries + r * task.query_step;
+    for (std::int64_t d = 0; d < dim; d += V::kValues) {
+      const float second = d + V::kValues - 1 < dim ? q[d + V::kValues - 1] : 0.0f;
+      queries[r * query_words + d / V::kValues] =
+          make_word<V>(q[d] * task.scale, second * task.scale);
+    }
+  }
+  const auto* key_panels = reinterpret_cast<const std::uint32_t*>(task.head.keys);
+  for (std::int64_t key = 0; key < keys; key += kAttentionLanes) {
+    multiply_block<V>(key_panels + key * query_words, query_words, queries, query_words,
+                      query_words, scores + key, keys);
+  }
+  std::fill_n(sums, kAttentionRows, 1.0f);
+  std::fill(power_words + task.count * words, power_words + kAttentionRows * words, 0u);
+  for (std::int64_t r = 0; r < task.count; ++r) {
+    const std::int64_t visible = task.visible + (task.causal ? r : 0);
+    sums[r] = softmax_row<V>(scores + r * keys, visible, keys, powers, power_words + r * words);
+  }
+  const auto* value_panels = reinterpret_cast<const std::uint32_t*>(task.head.values);
+  const std::int64_t value_words = task.head.padded_keys / V::kValues;
+  for (std::int64_t d = 0; d < width; d += kAttentionLanes) {
+    float block[kAttentionRows * kAttentionLanes];
+    multiply_block<V>(value_panels + d * value_words, value_words, power_words, words, words, block,
+                      kAttentionLanes);
+    for (std::int64_t r = 0; r < task.count; ++r) {
+      const float factor = 1.0f / sums[r];
+      float* out = task.output + r * task.output_step + d;
+      const float* from = block + r * kAttentionLanes;
+      for (std::int64_t i = 0; i < std::min(kAttentionLanes, dim - d); ++i) {
+        out[i] = from[i] * factor;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tru::tensor
