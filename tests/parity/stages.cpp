@@ -70,7 +70,9 @@ Status add_visual(backend::FrameSource& source, const std::array<int, 3>& planne
 }  // namespace
 
 Result<Stages> run_stages(const pipeline::Question& question, backend::NativeBackend& backend) {
-  TRU_TRY(const auto planned, pipeline::plan_question(question, {}, backend));
+  SilentListener listener;
+  TRU_TRY(const auto files, pipeline::fetch_media(question.media, fetch::Fetcher(), listener, {}));
+  TRU_TRY(const auto planned, pipeline::plan_question(question, files, {}, backend));
   Stages stages;
   for (const pipeline::MediaPlan& plan : planned.plans) add_plan(plan, stages);
   add_prompt(dynamic_cast<const backend::NativePrompt&>(*planned.prompt),
@@ -88,7 +90,8 @@ Result<Stages> run_stages(const pipeline::Question& question, backend::NativeBac
 Result<backend::Generation> run_answer(const pipeline::Question& question,
                                        backend::NativeBackend& backend) {
   SilentListener listener;
-  TRU_TRY(pipeline::Answer answer, pipeline::answer_video(question, {}, backend, listener, {}));
+  TRU_TRY(pipeline::Answer answer,
+          pipeline::answer_video(question, {}, fetch::Fetcher(), backend, listener, {}));
   return std::move(answer.generation);
 }
 
