@@ -5,6 +5,10 @@
 // through run_on() (http/workers.h).
 #pragma once
 
+// GCC 12 with sanitizers takes the operators new and delete of Asio's coroutine frames, of which it
+// inlines one, for mismatched.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/beast/http/verb.hpp>
 
