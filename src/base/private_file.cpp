@@ -1,14 +1,13 @@
 #include "base/private_file.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/digest.h"
 
 namespace tru {
 namespace {
@@ -21,18 +20,12 @@ tl::unexpected<Error> disk_error(int error) {
   return fail(ErrorCode::internal, "the file could not be written");
 }
 
-std::string random_name() {
-  std::array<std::uint64_t, 2> bits;
-  TRU_ASSERT(::getrandom(bits.data(), sizeof bits, 0) == sizeof bits);
-  return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
-}
-
 }  // namespace
 
 Result<PrivateFile> PrivateFile::create(const std::filesystem::path& folder,
                                         std::string_view suffix) {
   PrivateFile file;
-  auto path = folder / random_name().append(suffix);
+  auto path = folder / random_hex(16).append(suffix);
   file.fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file.fd_ < 0) return disk_error(errno);
   file.path_ = std::move(path);

@@ -47,9 +47,7 @@ Task<Response> EventStream::finish() {
 }
 
 Response EventStream::left() {
-  Response response;
-  response.streamed = true;
-  return response;
+  return {};
 }
 
 }  // namespace tru::http

@@ -1,13 +1,10 @@
 #include "http/exchange.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <array>
 
 #include "base/assert.h"
+#include "base/digest.h"
 #include "http/body_reader.h"
-#include "http/random_id.h"
 #include "http/session.h"
 
 namespace tru::http {
@@ -25,16 +22,10 @@ bool is_sane_id(std::string_view id) {
 
 std::string request_id(const RequestHead& head) {
   const auto given = head.header("X-Request-ID");
-  return given && is_sane_id(*given) ? std::string(*given) : random_id();
+  return given && is_sane_id(*given) ? std::string(*given) : random_hex(16);
 }
 
 }  // namespace
-
-std::string random_id() {
-  std::array<std::uint64_t, 2> bits;
-  TRU_ASSERT(::getrandom(bits.data(), sizeof bits, 0) == sizeof bits);
-  return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
-}
 
 Exchange::Exchange(Session& session, RequestHead head)
     : session_(session),

@@ -40,7 +40,6 @@ struct Response {
   Headers headers;
   Body body;
   std::optional<Problem> problem;  // set: the rest is made by ServerConfig::render
-  bool streamed = false;           // sent already, by Exchange::start_events()
 
   Response() = default;
   Response(int code, std::string_view content_type, std::string text) : status(code) {

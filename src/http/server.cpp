@@ -44,6 +44,15 @@ asio::ip::address plain(const asio::ip::address& address) {  // ::ffff:1.2.3.4 i
   return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
 }
 
+// What counts as one client: an IPv6 network of /64 belongs to one, who can use all of its
+// addresses.
+asio::ip::address client_of(const asio::ip::address& peer) {
+  if (!peer.is_v6() || peer.is_loopback()) return peer;
+  auto bytes = peer.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+  return asio::ip::address_v6(bytes);
+}
+
 // A connection each and their files: many systems give a program 1,024 unless it asks.
 void raise_file_limit() {
   rlimit limit{};
@@ -78,7 +87,7 @@ class Server::Impl {
   Task<void> check_often();
   void admit(tcp::socket socket);
   Task<void> host(Session& session, std::optional<Refusal> refusal);
-  void forget(Session& session, const asio::ip::address& peer);
+  void forget(Session& session, const asio::ip::address& client);
   bool end_an_idle_one();
   template <typename Do>
   void each_session(Do action);
@@ -157,7 +166,8 @@ void Server::Impl::admit(tcp::socket socket) {
   if (error) return;  // gone already
   const auto peer = plain(remote.address());
   std::optional<Refusal> refusal;
-  const auto held = per_address_.find(peer);
+  const auto client = client_of(peer);
+  const auto held = per_address_.find(client);
   const bool too_many = !peer.is_loopback() && held != per_address_.end() &&
                         held->second >= config_.limits.connections_per_address;
   if (too_many) {
@@ -172,14 +182,14 @@ void Server::Impl::admit(tcp::socket socket) {
   }
   ++stats_.connections;
   ++stats_.connections_open;
-  ++per_address_[peer];
+  ++per_address_[client];
   auto session = std::make_shared<Session>(Connection(std::move(socket), peer), context_);
   sessions_.insert(session.get());
-  const auto ended = [this, session, peer,
+  const auto ended = [this, session, client,
                       turned_away = refusal.has_value()](const std::exception_ptr& fault) {
     if (fault && config_.log_fault) config_.log_fault("", "a session ended by an exception");
     if (turned_away) --turned_away_;
-    forget(*session, peer);
+    forget(*session, client);
   };
   asio::co_spawn(io_, host(*session, refusal), ended);
 }
@@ -192,10 +202,10 @@ Task<void> Server::Impl::host(Session& session, std::optional<Refusal> refusal) 
   }
 }
 
-void Server::Impl::forget(Session& session, const asio::ip::address& peer) {
+void Server::Impl::forget(Session& session, const asio::ip::address& client) {
   sessions_.erase(&session);
   --stats_.connections_open;
-  if (--per_address_[peer] == 0) per_address_.erase(peer);
+  if (--per_address_[client] == 0) per_address_.erase(client);
   if (!context_.draining || !sessions_.empty()) return;
   std::lock_guard lock(mutex_);
   is_empty_ = true;

@@ -76,6 +76,12 @@ Task<Response> get_flood(App& app, Exchange& exchange) {
   co_return EventStream::left();
 }
 
+Task<Response> get_half(App&, Exchange& exchange) {
+  EventStream events = co_await exchange.start_events();
+  co_await events.send({"1", "", "half"});
+  co_return refusal::not_found;
+}
+
 constexpr std::array kRoutes{
     Route<App>{Verb::get, "/health", get_health},
     Route<App>{Verb::get, "/items/{id}/frames/{index}.jpg", get_item, 7},
@@ -85,6 +91,7 @@ constexpr std::array kRoutes{
     Route<App>{Verb::post, "/wait", post_wait},
     Route<App>{Verb::get, "/events", get_events},
     Route<App>{Verb::get, "/flood", get_flood},
+    Route<App>{Verb::get, "/half", get_half},
 };
 
 class ServerTest : public testing::Test {
@@ -260,6 +267,15 @@ TEST_F(ServerTest, StreamsToOldClientsUntilTheConnectionEnds) {
   }
   EXPECT_EQ(client.received().find("chunked"), std::string::npos);
   EXPECT_THAT(client.received(), testing::EndsWith("id: 2\ndata: {}\n\n"));
+}
+
+TEST_F(ServerTest, CutsAStreamThatItsHandlerDoesNotFinish) {
+  serve();
+  Client client(server->port());
+  client.send(get("/half"));
+  while (client.receive()) {
+  }
+  EXPECT_THAT(client.received(), testing::EndsWith("data: half\n\n\r\n"));
 }
 
 TEST_F(ServerTest, BeatsWhileNothingHappens) {

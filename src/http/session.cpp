@@ -5,8 +5,8 @@
 #include <exception>
 #include <utility>
 
+#include "base/digest.h"
 #include "http/body_reader.h"
-#include "http/random_id.h"
 
 namespace tru::http {
 namespace {
@@ -100,8 +100,9 @@ Task<bool> Session::serve(RequestHead head) {
   const int status = response.status;
   const std::string code = response.problem ? response.problem->code : "";
   bool keep = exchange.head().keep_alive && !context_.draining && exchange.body_->rest_is_small();
-  if (response.streamed) {
-    keep = keep && keep_alive_ && stream_works_;
+  if (exchange.streaming_) {
+    // A stream that its handler did not finish is cut: the client must not take it for a whole one.
+    keep = keep && keep_alive_ && stream_works_ && !stream_open_;
   } else {
     const bool sent = co_await send(&exchange, std::move(response), keep);
     keep = keep && sent;
@@ -142,14 +143,11 @@ Task<Response> Session::run_handler(Exchange& exchange) {
   } catch (...) {
   }
   if (context_.config.log_fault) context_.config.log_fault(exchange.id(), what);
-  Response response = refusal::internal;
-  response.streamed = exchange.streaming_;  // too late for another answer: cut
-  if (response.streamed) stream_works_ = false;
-  co_return response;
+  co_return refusal::internal;
 }
 
 Task<void> Session::answer_unread(const Problem& problem) {
-  const std::string id = random_id();
+  const std::string id = random_hex(16);
   sent_before_ = connection_.bytes_sent();
   Response response = render(problem, id, nullptr);
   response.headers.set("X-Request-ID", id);

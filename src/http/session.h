@@ -45,7 +45,10 @@ class Session {
   Connection::Clock::time_point idle_since() const { return idle_since_; }
 
   void request_stop() { stop_.request_stop(); }
-  void cut() { connection_.close(); }
+  void cut() {
+    idle_ = false;
+    connection_.close();
+  }
 
  private:
   friend class Exchange;
