@@ -44,7 +44,8 @@ def counted_metrics():
 
 
 def queries():
-    for rule in yaml.safe_load((DEPLOY / "monitoring/alerts.yml").read_text())["groups"][0]["rules"]:
+    alerts = yaml.safe_load((DEPLOY / "monitoring/alerts.yml").read_text())
+    for rule in alerts["groups"][0]["rules"]:
         yield rule["alert"], rule["expr"]
     dashboard = json.loads((DEPLOY / "monitoring/grafana/dashboards/tru.json").read_text())
     for panel in dashboard["panels"]:
@@ -62,7 +63,8 @@ def test_dashboard_and_alerts_ask_for_metrics_that_exist(title, query):
 def test_compose_passes_only_settings_that_exist():
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     passed = {entry.split("=")[0] for entry in services["api"]["environment"]}
-    documented = set(re.findall(r"^#?\s?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    example = (ROOT / ".env.example").read_text()
+    documented = set(re.findall(r"^#?\s?([A-Z][A-Z_]+)=", example, re.M))
     assert passed - SETTINGS_ELSEWHERE <= documented
 
 
@@ -71,7 +73,7 @@ def test_compose_services_are_confined():
     for name in ("api", "web"):
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
-        assert all("127.0.0.1" in port for port in services[name]["ports"]), "not open to the network"
+        assert all("127.0.0.1" in port for port in services[name]["ports"]), "open to others"
 
 
 def test_ffmpeg_of_the_image_has_every_codec_that_tru_reads():
@@ -81,3 +83,9 @@ def test_ffmpeg_of_the_image_has_every_codec_that_tru_reads():
     built = set(",".join(re.findall(r"--enable-decoder=(\S+)", script)).split(","))
     assert codecs - {"av1"} <= built
     assert "libdav1d" in built
+
+
+def test_env_example_is_what_the_program_writes():
+    tru = ROOT / "build/bin/tru"
+    made = subprocess.run([tru, "settings", "--env"], check=True, capture_output=True, text=True)
+    assert (ROOT / ".env.example").read_text() == made.stdout, "tru settings --env >.env.example"
