@@ -115,14 +115,15 @@ Task<bool> Session::serve(RequestHead head) {
 
 Task<Response> Session::respond(Exchange& exchange) {
   const RequestHead& head = exchange.head();
-  if (head.method == Verb::unknown) co_return refusal::not_implemented;
   exchange.match_ = context_.router.find(head.method, head.target.segments);
   const RouteMatch& match = exchange.match_;
   if (Cors::is_preflight(head)) co_return context_.config.cors.preflight(head, match.allow);
   for (const Guard& guard : context_.config.guards) {
     if (auto problem = guard(exchange)) co_return std::move(*problem);
   }
-  if (match.pattern.empty()) co_return refusal::not_found;
+  if (match.pattern.empty()) {
+    co_return head.method == Verb::unknown ? refusal::not_implemented : refusal::not_found;
+  }
   if (match.handler == nullptr) {
     exchange.response_headers().set("Allow", match.allow);
     if (head.method != Verb::options) co_return refusal::method_not_allowed;
