@@ -47,9 +47,7 @@ void JobQueue::start(int runners) {
 Result<JobQueue::JobPtr> JobQueue::submit(JobOptions options, Work work) {
   std::lock_guard lock(mutex_);
   if (closing_) return fail(ErrorCode::shutting_down, "the service is shutting down");
-  // A job that an idle runner is about to take does not wait.
-  const std::size_t idle = runners_ - count(JobState::running, JobState::running);
-  if (count(JobState::waiting, JobState::ready) >= limits_.capacity + idle) {
+  if (is_full()) {
     return fail(ErrorCode::queue_full, "{} requests are waiting already: try again later",
                 limits_.capacity);
   }
@@ -58,7 +56,7 @@ Result<JobQueue::JobPtr> JobQueue::submit(JobOptions options, Work work) {
   line_.push_back(job);
   kept_[{job->owner(), job->id()}] = job;
   tell_positions();
-  changed_.notify_all();
+  (job->state_ == JobState::ready ? to_run_ : to_prepare_).notify_one();
   return job;
 }
 
@@ -79,6 +77,17 @@ JobQueue::JobPtr JobQueue::find(const std::string& id, const std::string& owner)
   std::lock_guard lock(mutex_);
   const auto found = kept_.find({owner, id});
   return found == kept_.end() ? nullptr : found->second;
+}
+
+bool JobQueue::is_full() const {
+  // A job that an idle runner is about to take does not wait.
+  const std::size_t idle = runners_ - count(JobState::running, JobState::running);
+  return count(JobState::waiting, JobState::ready) >= limits_.capacity + idle;
+}
+
+bool JobQueue::full() const {
+  std::lock_guard lock(mutex_);
+  return is_full();
 }
 
 std::size_t JobQueue::count(JobState first, JobState last) const {
@@ -116,25 +125,37 @@ void JobQueue::tell_positions() {
   }
 }
 
-// Waits for the first job in state `from` and moves it on; null when the queue ends.
-JobQueue::JobPtr JobQueue::next(JobState from, JobState to, std::stop_token stop) {
+JobQueue::JobPtr JobQueue::first(JobState state) const {
+  const auto found = std::find_if(line_.begin(), line_.end(),
+                                  [&](const auto& job) { return job->state_ == state; });
+  return found == line_.end() ? nullptr : *found;
+}
+
+// Both wait for a job and move it on; null when the queue ends.
+JobQueue::JobPtr JobQueue::next_to_prepare(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   JobPtr job;
-  changed_.wait(lock, stop, [&] {
-    const bool prepares = to == JobState::preparing;
-    if (prepares && count(JobState::preparing, JobState::ready) >= limits_.prepared) return false;
-    const auto found = std::find_if(line_.begin(), line_.end(),
-                                    [&](const auto& item) { return item->state_ == from; });
-    if (found != line_.end()) job = *found;
+  to_prepare_.wait(lock, stop, [&] {
+    const bool room = count(JobState::preparing, JobState::ready) < limits_.prepared;
+    job = room ? first(JobState::waiting) : nullptr;
     return job != nullptr;
   });
-  if (job) job->state_ = to;
-  changed_.notify_all();
+  if (job) job->state_ = JobState::preparing;
+  return job;
+}
+
+JobQueue::JobPtr JobQueue::next_to_run(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  JobPtr job;
+  to_run_.wait(lock, stop, [&] { return (job = first(JobState::ready)) != nullptr; });
+  if (!job) return nullptr;
+  job->state_ = JobState::running;
+  to_prepare_.notify_one();
   return job;
 }
 
 void JobQueue::prepare_jobs(std::stop_token stop) {
-  while (const JobPtr job = next(JobState::waiting, JobState::preparing, stop)) {
+  while (const JobPtr job = next_to_prepare(stop)) {
     const auto prepare = [&] { return job->work_.prepare(*job, job->stop_.get_token()); };
     const Status status = guarded(prepare);
     if (!status) {
@@ -143,12 +164,12 @@ void JobQueue::prepare_jobs(std::stop_token stop) {
     }
     std::lock_guard lock(mutex_);
     job->state_ = JobState::ready;
-    changed_.notify_all();
+    to_run_.notify_one();
   }
 }
 
 void JobQueue::run_jobs(std::stop_token stop) {
-  while (const JobPtr job = next(JobState::ready, JobState::running, stop)) run(job);
+  while (const JobPtr job = next_to_run(stop)) run(job);
 }
 
 void JobQueue::run(const JobPtr& job) {
@@ -173,7 +194,8 @@ void JobQueue::end(const JobPtr& job, Result<pipeline::Answer> result) {
   std::erase(line_, job);
   if (!job->resumable()) forget(job);
   tell_positions();
-  changed_.notify_all();
+  to_prepare_.notify_one();
+  fewer_.notify_all();
 }
 
 // A client may use an id again: the newest job has it.
@@ -187,7 +209,7 @@ void JobQueue::forget(const JobPtr& job) {
 void JobQueue::watch_jobs(std::stop_token ending) {
   std::unique_lock lock(mutex_);
   while (!ending.stop_requested()) {
-    changed_.wait_for(lock, ending, kWatchEvery, [] { return false; });
+    fewer_.wait_for(lock, ending, kWatchEvery, [] { return false; });
     std::vector<JobPtr> deserted;
     bool healthy = true;
     for (auto at = kept_.begin(); at != kept_.end();) {
@@ -215,7 +237,7 @@ void JobQueue::watch_jobs(std::stop_token ending) {
 void JobQueue::shut_down(std::chrono::milliseconds grace) {
   std::unique_lock lock(mutex_);
   closing_ = true;
-  changed_.wait_for(lock, grace, [this] { return line_.empty(); });
+  fewer_.wait_for(lock, grace, [this] { return line_.empty(); });
   const std::deque<JobPtr> left = line_;
   lock.unlock();
   for (const JobPtr& job : left) {

@@ -52,6 +52,9 @@ class JobQueue {
   };
   Counts counts() const;
 
+  // Whether submit() would say queue_full now.
+  bool full() const;
+
   // When there will be room, going by how long jobs took lately.
   int retry_after_s() const;
 
@@ -72,14 +75,18 @@ class JobQueue {
   void end(const JobPtr& job, Result<pipeline::Answer> result);
   void tell_positions();           // the lock is held
   void forget(const JobPtr& job);  // the lock is held
-  JobPtr next(JobState from, JobState to, std::stop_token stop);
+  JobPtr next_to_prepare(std::stop_token stop);
+  JobPtr next_to_run(std::stop_token stop);
+  JobPtr first(JobState state) const;                      // the lock is held
   std::size_t count(JobState first, JobState last) const;  // the lock is held
+  bool is_full() const;                                    // the lock is held
 
   const QueueLimits limits_;
   const Ended ended_;
 
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
+  // Jobs were added to those that wait or may be prepared; are ready; have ended.
+  std::condition_variable_any to_prepare_, to_run_, fewer_;
   std::deque<JobPtr> line_;  // in order of arrival, until they end
   std::map<std::pair<std::string, std::string>, JobPtr> kept_;  // by owner and id, to be found
   std::size_t runners_ = 0;

@@ -95,9 +95,19 @@ TEST(JobQueue, RefusesWhatDoesNotFitAndSaysWhenToComeBack) {
   const auto refused = queue.submit(named("4"), answers(""));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::queue_full);
+  EXPECT_TRUE(queue.full());
   EXPECT_GE(queue.retry_after_s(), 1);
   EXPECT_EQ(queue.counts().waiting, 2u);
   EXPECT_EQ(queue.counts().running, 1u);
+}
+
+TEST(JobQueue, WithoutRoomToWaitStillAnswersOneAtATime) {
+  JobQueue queue({.capacity = 0});
+  queue.start(1);
+  EXPECT_FALSE(queue.full());
+  const auto running = *queue.submit(named("1"), works_until_stopped());
+  wait_for_text(*running);
+  EXPECT_EQ(queue.submit(named("2"), answers("")).error().code, ErrorCode::queue_full);
 }
 
 TEST(JobQueue, StopsWaitingAndRunningJobsWithTheFirstReason) {
