@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/errors.h"
+#include "base/json_text.h"
 #include "base/stopwatch.h"
 
 namespace tru::api {
@@ -120,6 +121,20 @@ const AnswerForm& form_of(const Job& job) {
 }
 
 }  // namespace
+
+void append_progress(const jobs::NumberedEvent& event, const std::string& request_id,
+                     std::string& wire) {
+  const std::string number = std::to_string(event.number);
+  if (const auto* queued = std::get_if<jobs::Queued>(&event.event)) {
+    const boost::json::object data{{"position", queued->position}, {"request_id", request_id}};
+    http::append_event(wire, {number, "queued", to_json_text(data)});
+  } else if (const auto* progress = std::get_if<jobs::Progress>(&event.event)) {
+    const boost::json::object data{{"stage", to_string(progress->stage)},
+                                   {"done", progress->done},
+                                   {"total", progress->total}};
+    http::append_event(wire, {number, "progress", to_json_text(data)});
+  }
+}
 
 http::Expected<void> locate_media(const Service& service, const std::string& owner,
                                   std::vector<pipeline::MediaRef>& media) {

@@ -24,6 +24,10 @@ class AnswerForm {
   virtual bool waits_for_text() const = 0;
 };
 
+// queued and progress, which look the same in every form; nothing for other events.
+void append_progress(const jobs::NumberedEvent& event, const std::string& request_id,
+                     std::string& wire);
+
 // A request, read and checked.
 struct Asked {
   pipeline::Question question;

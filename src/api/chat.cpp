@@ -73,8 +73,15 @@ http::Expected<Asked> make_asked(const Service& service, const Exchange& exchang
   asked.question.generation = *answer;
   asked.stream = request.stream.value_or(false);
   asked.resumable = request.resumable.value_or(false);
-  asked.form = chat_form({exchange.id(), service.backend()->info().name, now_s(), answer->logprobs,
-                          request.stream_options.include_usage.value_or(false)});
+  ChatFacts facts;
+  facts.request_id = exchange.id();
+  facts.model = service.backend()->info().name;
+  facts.created = now_s();
+  facts.logprobs = answer->logprobs;
+  facts.include_usage = request.stream_options.include_usage.value_or(false);
+  // Only clients of ours ask for this: OpenAI's might stumble over events with a name.
+  facts.progress = asked.resumable;
+  asked.form = chat_form(std::move(facts));
   return asked;
 }
 

@@ -66,21 +66,21 @@ class ChatForm : public AnswerForm {
     return {200, "application/json", to_json_text(object)};
   }
 
+  // Of the messages that one event becomes, the last has the id: who got it has got them all.
   void append(const jobs::NumberedEvent& event, std::string& wire) const override {
     const std::string number = std::to_string(event.number);
-    const auto send = [&](const json::object& data) {
-      http::append_event(wire, {number, {}, to_json_text(data)});
+    const auto send = [&](const json::object& data, std::string_view id = {}) {
+      http::append_event(wire, {id, {}, to_json_text(data)});
     };
     if (event.number == 1) send(chunk({{"role", "assistant"}, {"content", ""}}));
+    if (facts_.progress) append_progress(event, facts_.request_id, wire);
     if (const auto* text = std::get_if<jobs::Text>(&event.event)) {
       json::object object = chunk({{"content", text->text}});
-      if (facts_.logprobs) {
-        object["choices"].at(0).get_object()["logprobs"] = logprobs_of(text->tokens);
-      }
-      send(object);
+      if (facts_.logprobs) choice_of(object)["logprobs"] = logprobs_of(text->tokens);
+      send(object, number);
     } else if (const auto* done = std::get_if<jobs::Done>(&event.event)) {
       json::object object = chunk({});
-      object["choices"].at(0).get_object()["finish_reason"] = finish_reason(*done->answer);
+      choice_of(object)["finish_reason"] = finish_reason(*done->answer);
       object["tru"] = facts_of(*done->answer);
       send(object);
       if (facts_.include_usage) {
@@ -96,7 +96,7 @@ class ChatForm : public AnswerForm {
     }
   }
 
-  bool waits_for_text() const override { return true; }
+  bool waits_for_text() const override { return !facts_.progress; }
 
  private:
   json::object head(std::string_view object) const {
@@ -104,6 +104,10 @@ class ChatForm : public AnswerForm {
             {"object", object},
             {"created", facts_.created},
             {"model", facts_.model}};
+  }
+
+  static json::object& choice_of(json::object& chunk) {
+    return chunk["choices"].at(0).get_object();
   }
 
   json::object chunk(json::object delta) const {

@@ -25,8 +25,6 @@ inline constexpr Refusal json_too_deep{400, "json_too_deep",
 inline constexpr Refusal unauthorized{
     401, "unauthorized", "send a valid key as Authorization: Bearer KEY or X-API-Key: KEY"};
 inline constexpr Refusal cancelled{409, "cancelled", "the request was cancelled"};
-inline constexpr Refusal stream_expired{410, "stream_expired",
-                                        "the events after this id are no longer there"};
 inline constexpr Refusal prompt_too_large{413, "prompt_too_large", "the prompt is too long"};
 inline constexpr Refusal source_too_large{413, "source_too_large",
                                           "the file at this address is too large"};

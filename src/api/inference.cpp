@@ -9,13 +9,15 @@
 namespace tru::api {
 namespace {
 
-// A question about one video, as both routes ask it.
+// A question about one video, as both routes ask it: a form has all fields side by side, and may be
+// a page's without JavaScript.
 http::Expected<Asked> make_asked(const Service& service, const Exchange& exchange,
                                  const UploadRequest& request, pipeline::MediaRef video,
-                                 std::string video_source) {
-  const auto seen = video_request(request.video_params, "");
+                                 std::string video_source, bool form) {
+  const auto seen = video_request(request.video_params, form ? "" : "video_params.");
   if (!seen) return http::refuse(seen.error());
-  const auto answer = generation_params(request.generation_params, service.config.generation, "");
+  const auto answer = generation_params(request.generation_params, service.config.generation,
+                                        form ? "" : "generation_params.");
   if (!answer) return http::refuse(answer.error());
   Asked asked;
   asked.question.media = {std::move(video)};
@@ -26,8 +28,14 @@ http::Expected<Asked> make_asked(const Service& service, const Exchange& exchang
   asked.stream = request.stream.value_or(wants_events(exchange.head()));
   asked.resumable = request.resumable.value_or(false);
   const backend::ModelInfo model = service.backend()->info();
-  V1Facts facts{*request.prompt, std::move(video_source), exchange.id(), model.backend,
-                model.name,      answer->logprobs,        false};
+  V1Facts facts;
+  facts.prompt = *request.prompt;
+  facts.video_source = std::move(video_source);
+  facts.request_id = exchange.id();
+  facts.backend = model.backend;
+  facts.model = model.name;
+  facts.logprobs = answer->logprobs;
+  facts.html = form && accepts_html(exchange.head().header("Accept").value_or(""));
   asked.form = v1_form(std::move(facts));
   return asked;
 }
@@ -89,7 +97,7 @@ Task<Response> infer_upload(Service& service, Exchange& exchange) {
   const auto upload = std::make_shared<PrivateFile>(std::move(form.video));
   pipeline::MediaRef video{text::PartKind::video, upload->path(), form.filename};
   TRU_HTTP_TRY(Asked asked,
-               make_asked(service, exchange, request, std::move(video), form.filename));
+               make_asked(service, exchange, request, std::move(video), form.filename, true));
   asked.upload = upload;
   co_return co_await answer(service, exchange, std::move(asked));
 }
@@ -99,7 +107,7 @@ Task<Response> infer_url(Service& service, Exchange& exchange) {
   if (auto ready = service.check_ready(); !ready) co_return http::refuse(ready.error());
   TRU_HTTP_TRY(Asked asked,
                make_asked(service, exchange, request, {text::PartKind::video, *request.video_url},
-                          *request.video_url));
+                          *request.video_url, false));
   const std::string owner = owner_of(service, exchange);
   const auto locate = [&] { return locate_media(service, owner, asked.question.media); };
   const auto located = co_await http::result_on(exchange.workers(), locate);

@@ -217,7 +217,8 @@ json::object document(const std::string& version) {
        {{"schemas", std::move(schemas)},
         {"responses", error_responses()},
         {"securitySchemes", keys}}},
-      {"security", json::array{{{"bearer", json::array()}}, {{"key", json::array()}}}}};
+      {"security", json::array{json::object{{"bearer", json::array()}},
+                               json::object{{"key", json::array()}}, json::object()}}};
 }
 
 }  // namespace

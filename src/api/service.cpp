@@ -54,8 +54,7 @@ http::Expected<void> Service::check_ready() {
     problem.retry_after_s = kSoon;
     return http::refuse(problem);
   }
-  const auto counts = queue.counts();
-  if (counts.waiting >= counts.capacity) return http::refuse(queue_full());
+  if (queue.full()) return http::refuse(queue_full());
   return {};
 }
 

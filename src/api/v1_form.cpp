@@ -20,28 +20,22 @@ class V1Form : public AnswerForm {
   }
 
   void append(const jobs::NumberedEvent& event, std::string& wire) const override {
-    const auto [name, data] =
-        std::visit([this](const auto& e) { return describe(e); }, event.event);
-    http::append_event(wire, {std::to_string(event.number), name, to_json_text(data)});
+    append_progress(event, facts_.request_id, wire);
+    const auto send = [&](std::string_view name, const json::object& data) {
+      http::append_event(wire, {std::to_string(event.number), name, to_json_text(data)});
+    };
+    if (const auto* text = std::get_if<jobs::Text>(&event.event)) {
+      send("token", {{"text", text->text}});
+    } else if (const auto* done = std::get_if<jobs::Done>(&event.event)) {
+      send("done", object(*done->answer));
+    } else if (const auto* failed = std::get_if<jobs::Failed>(&event.event)) {
+      send("error", {{"error", error_object(problem_of(failed->error), facts_.request_id, false)}});
+    }
   }
 
   bool waits_for_text() const override { return false; }
 
  private:
-  using Named = std::pair<std::string_view, json::object>;
-
-  Named describe(const jobs::Queued& e) const {
-    return {"queued", {{"position", e.position}, {"request_id", facts_.request_id}}};
-  }
-  Named describe(const jobs::Progress& e) const {
-    return {"progress", {{"stage", to_string(e.stage)}, {"done", e.done}, {"total", e.total}}};
-  }
-  Named describe(const jobs::Text& e) const { return {"token", {{"text", e.text}}}; }
-  Named describe(const jobs::Done& e) const { return {"done", object(*e.answer)}; }
-  Named describe(const jobs::Failed& e) const {
-    return {"error", {{"error", error_object(problem_of(e.error), facts_.request_id, false)}}};
-  }
-
   json::object object(const pipeline::Answer& answer) const {
     json::object object{{"response", answer.generation.text},
                         {"prompt", facts_.prompt},

@@ -121,9 +121,8 @@ Task<Response> create_video(Service& service, Exchange& exchange) {
   Digest digest;
   TRU_HTTP_TRY(Received received, co_await receive(service, exchange, digest));
   const std::string sha256 = std::move(digest).hex(), owner = owner_of(service, exchange);
-  const auto work = [&] {
-    return keep(service, std::move(received), sha256, owner, exchange.stop());
-  };
+  const std::stop_token stop = exchange.stop();
+  const auto work = [&] { return keep(service, std::move(received), sha256, owner, stop); };
   const auto kept = co_await http::result_on(exchange.workers(), work);
   if (!kept) co_return problem_of(kept.error());
   Response response(201, "application/json", to_json_text(*kept));
@@ -134,7 +133,8 @@ Task<Response> create_video(Service& service, Exchange& exchange) {
 Task<Response> get_video(Service& service, Exchange& exchange) {
   if (auto ready = check_model(service); !ready) co_return http::refuse(ready.error());
   TRU_HTTP_TRY(const StoredVideo video, co_await find_video(service, exchange));
-  const auto work = [&] { return plan(service, question_about(service, video), exchange.stop()); };
+  const std::stop_token stop = exchange.stop();
+  const auto work = [&] { return plan(service, question_about(service, video), stop); };
   const auto planned = co_await http::result_on(exchange.workers(), work);
   if (!planned) co_return problem_of(planned.error());
   co_return Response(200, "application/json", to_json_text(facts_of(video, *planned)));
@@ -155,10 +155,11 @@ Task<Response> plan_video(Service& service, Exchange& exchange) {
   TRU_HTTP_TRY(const VideoParams params, co_await read_json<VideoParams>(exchange, true));
   TRU_HTTP_TRY(const auto seen, video_request(params, ""));
   TRU_HTTP_TRY(const StoredVideo video, co_await find_video(service, exchange));
+  const std::stop_token stop = exchange.stop();
   const auto work = [&]() -> Result<json::object> {
     pipeline::Question question = question_about(service, video);
     question.video = seen;
-    TRU_TRY(const auto planned, plan(service, question, exchange.stop()));
+    TRU_TRY(const auto planned, plan(service, question, stop));
     backend::Backend& backend = *service.backend();
     TRU_TRY(const auto estimate,
             backend.estimate(*planned.prompt, planned.shapes(), question.generation.max_tokens));
@@ -187,9 +188,8 @@ Task<Response> video_frame(Service& service, Exchange& exchange) {
       fmt::format("\"{}-{}-{}\"", video.sha256.substr(0, 16), index, query.width.value_or(0));
   std::optional<int> width;
   if (query.width) width = static_cast<int>(*query.width);
-  const auto work = [&] {
-    return pipeline::still(video.path, video.name, index, width, exchange.stop());
-  };
+  const std::stop_token stop = exchange.stop();
+  const auto work = [&] { return pipeline::still(video.path, video.name, index, width, stop); };
   const auto picture = co_await http::result_on(exchange.workers(), work);
   if (!picture) co_return problem_of(picture.error());
   Response response(200, "image/jpeg", *picture);

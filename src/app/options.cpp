@@ -100,6 +100,10 @@ void add_bench(CLI::App& command, BenchOptions& options) {
 void add_serve(CLI::App& command, ServeOptions& options) {
   using enum SettingGroup;
   add_settings(command, {model, answer, video, remote, service, access, hub}, options.settings);
+  auto* openapi = command.add_flag("--openapi", options.openapi, "print openapi.json and end");
+  command
+      .add_flag("--api-docs", options.api_docs, "print the API's reference, docs/API.md, and end")
+      ->excludes(openapi);
 }
 
 void add_pull(CLI::App& command, PullOptions& options) {

@@ -61,6 +61,8 @@ struct BenchOptions {
 
 struct ServeOptions {
   SettingFlags settings;
+  bool openapi = false;   // print openapi.json
+  bool api_docs = false;  // print docs/API.md
 };
 
 struct PullOptions {

@@ -1,4 +1,5 @@
 // tru serve: puts the parts of the service together, and takes them apart in order.
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -8,6 +9,8 @@
 
 #include "api/errors.h"
 #include "api/handlers.h"
+#include "api/markdown.h"
+#include "api/openapi.h"
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/log.h"
@@ -22,6 +25,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kGrace = 28s;  // for the questions; their answers have two more to be sent
 constexpr std::chrono::hours kRetention{7 * 24};
+constexpr std::chrono::hours kSweepEvery{1};
 
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
@@ -219,6 +223,10 @@ void print_banner(const Parts& parts) {
 }  // namespace
 
 int serve(const ServeOptions& options, std::stop_token stop) {
+  if (options.openapi) fmt::print("{}\n", api::openapi_text(TRU_VERSION));
+  if (options.api_docs) fmt::print("{}", api::api_markdown(TRU_VERSION));
+  if (options.openapi || options.api_docs) return kOk;
+  ::signal(SIGPIPE, SIG_IGN);  // whoever read our log may leave
   auto started = start_parts(options);
   if (!started) return report(started.error());
   Parts parts = std::move(*started);
@@ -229,12 +237,15 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   std::once_flag once;
   const auto end = [&] { std::call_once(once, [&] { over.set_value(); }); };
   const std::stop_callback on_stop(stop, end);
-  Status loaded;
-  std::jthread loader([&] {
-    loaded = load_model(parts);
+  std::future<Status> loading = std::async(std::launch::async, [&] {
+    Status loaded = load_model(parts);
     if (!loaded) end();
+    return loaded;
   });
-  over.get_future().wait();
+  const std::future<void> ending = over.get_future();
+  while (ending.wait_for(kSweepEvery) == std::future_status::timeout) {
+    parts.service->videos.sweep();
+  }
 
   parts.log->write("info", "shutting_down", {});
   {
@@ -242,7 +253,9 @@ int serve(const ServeOptions& options, std::stop_token stop) {
     std::jthread closer([&] { parts.service->queue.shut_down(kGrace); });
     parts.server->shutdown(kGrace + 2s);
   }
-  loader.join();
+  // Reading a model cannot be interrupted; what is left behind, the next start removes.
+  if (loading.wait_for(2s) == std::future_status::timeout) ::_exit(kOk);
+  const Status loaded = loading.get();
   parts.server.reset();
   parts.service.reset();
   if (!loaded) return report(loaded.error());

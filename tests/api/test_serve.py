@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from service import PROGRAM, Reply, events, multipart
+from service import PROGRAM, ROOT, Reply, events, multipart
 
 
 def test_health_is_the_old_platforms(server):
@@ -161,3 +161,59 @@ def test_sigterm_ends_an_idle_server_at_once(start_server):
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(20) == 0
     assert time.monotonic() - started < 10
+
+
+def test_a_form_without_javascript_gets_a_page(server, clip):
+    body, kind = multipart(clip("odd_24fps.mp4"), {"prompt": "<b>Hi</b>", "max_tokens": 2})
+    headers = {"Content-Type": kind, "Accept": "text/html,application/xhtml+xml"}
+    reply = Reply(server.open("POST", "/v1/inference/upload", body, headers))
+    assert reply.status == 200 and reply.headers["Content-Type"].startswith("text/html")
+    assert b"&lt;b&gt;Hi" in reply.body and b"<b>" not in reply.body
+    body, kind = multipart(clip("odd_24fps.mp4"), {})
+    headers["Content-Type"] = kind
+    reply = Reply(server.open("POST", "/v1/inference/upload", body, headers))
+    assert reply.status == 422 and b"prompt is required" in reply.body
+
+
+def test_what_is_printed_is_what_is_served(server, tmp_path):
+    printed = subprocess.run([PROGRAM, "serve", "--openapi"], capture_output=True, text=True,
+                             cwd=tmp_path, check=True, timeout=30).stdout
+    assert json.loads(printed) == server.get("/openapi.json").json()
+
+
+def test_docs_api_md_is_up_to_date():
+    printed = subprocess.run([PROGRAM, "serve", "--api-docs"], capture_output=True, text=True,
+                             check=True, timeout=30).stdout
+    committed = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
+    assert printed == committed, "run: build/bin/tru serve --api-docs >docs/API.md"
+
+
+def chat_stream(server, clip, **fields):
+    video = base64.b64encode(clip("odd_24fps.mp4").read_bytes()).decode()
+    content = [{"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{video}"}},
+               {"type": "text", "text": "Hi"}]
+    body = {"messages": [{"role": "user", "content": content}], "max_tokens": 6, "stream": True,
+            "logprobs": True, "stream_options": {"include_usage": True}, **fields}
+    response = server.open("POST", "/v1/chat/completions", json.dumps(body).encode(),
+                           {"Content-Type": "application/json"})
+    return list(events(response))
+
+
+def test_a_chat_stream_is_openais(server, clip):
+    seen = chat_stream(server, clip)
+    assert {name for _, name, _ in seen} == {None}
+    assert seen[-1][2] == "[DONE]"
+    chunks = [json.loads(data) for _, _, data in seen[:-1]]
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert chunks[-2]["choices"][0]["finish_reason"] in ("stop", "length")
+    assert chunks[-1]["choices"] == []
+    tokens = [token for chunk in chunks[:-1] if chunk["choices"][0]["logprobs"]
+              for token in chunk["choices"][0]["logprobs"]["content"]]
+    assert len(tokens) == chunks[-1]["usage"]["completion_tokens"]
+
+
+def test_a_resumable_chat_stream_also_tells_of_its_stages(server, clip):
+    seen = chat_stream(server, clip, resumable=True)
+    assert {name for _, name, _ in seen} == {None, "queued", "progress"}
+    numbers = [int(number) for number, _, _ in seen if number]
+    assert numbers == list(range(1, numbers[-1] + 1))
