@@ -1,40 +1,89 @@
 """What the tests of the service share."""
+import http.server
+import threading
+
+import openai
 import pytest
 
-from service import ROOT, Server
+from serving import DATA, Server
+from stand_in import MediaSite
 
 
 @pytest.fixture(scope="session")
-def data():
-    """The folder of clips, checkpoints and goldens."""
-    return ROOT / "tests" / "data"
-
-
-@pytest.fixture(scope="session")
-def clip(data):
+def clip():
     """clip(name) is a test clip."""
-    return lambda name: data / "media" / name
+    return lambda name: DATA / "media" / name
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory):
+    """serving(model, **settings) is a ready service with these settings; asked again, the same."""
+    running = {}
+
+    def start(model="dense-tied", **settings):
+        key = (model, *sorted(settings.items()))
+        if key not in running:
+            running[key] = Server(tmp_path_factory.mktemp("serve"), model, **settings)
+            running[key].wait_ready()
+        assert running[key].process.poll() is None, "the service has ended"
+        return running[key]
+
+    yield start
+    statuses = [server.stop() for server in running.values()]
+    assert statuses == [0] * len(statuses)
 
 
 @pytest.fixture
-def start_server(tmp_path, data):
-    """start_server(model="dense-tied", **settings) starts one and stops it after the test."""
+def starting(tmp_path_factory):
+    """starting(model, **settings) is a service of this test's own, perhaps not ready yet."""
     running = []
 
     def start(model="dense-tied", **settings):
-        folder = tmp_path / f"server{len(running)}"
-        folder.mkdir()
-        running.append(Server(folder, data / "models" / model, **settings))
+        running.append(Server(tmp_path_factory.mktemp("start"), model, **settings))
         return running[-1]
 
     yield start
     for server in running:
-        server.stop()
+        server.process.kill()
+        server.process.wait()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, data):
-    """A server that all tests share, ready to answer."""
-    shared = Server(tmp_path_factory.mktemp("server"), data / "models" / "dense-tied")
-    yield shared.wait_until_ready()
-    assert shared.stop() == 0
+def server(serving):
+    """The service most tests ask: a tiny checkpoint, greedy, eight tokens."""
+    return serving()
+
+
+@pytest.fixture(scope="session")
+def keyed(serving):
+    """A service that wants a key; KEY and OTHER_KEY are its keys."""
+    return serving(AUTH="on", API_KEYS="first-key-0123456789,second-key-9876543210")
+
+
+@pytest.fixture(scope="session")
+def fetching(serving):
+    """A service that fetches from this machine too."""
+    return serving(ALLOW_PRIVATE_URLS=1)
+
+
+@pytest.fixture(scope="session")
+def talker(serving):
+    """A service whose checkpoint never ends an answer by itself at temperature 1."""
+    return serving("moe", TEMPERATURE=1, MAX_NEW_TOKENS=2048, ALLOW_PRIVATE_URLS=1)
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    """The published client of OpenAI's interface."""
+    return openai.OpenAI(base_url=server.url + "/v1", api_key="any", max_retries=0, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """A web site on this machine: the test clips and some misbehaviour."""
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), MediaSite)
+    web.daemon_threads = True
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{web.server_port}"
+    web.shutdown()
+    web.server_close()

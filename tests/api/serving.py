@@ -1,0 +1,179 @@
+"""`tru serve` as its clients meet it: a process, its log, and plain HTTP."""
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+
+from contract import check_answer
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+PROGRAM = pathlib.Path(os.environ.get("TRU_PROGRAM", ROOT / "build" / "bin" / "tru"))
+BOUNDARY = "----tru-test-boundary"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(condition, what, timeout_s=10):
+    """Waits until the condition holds, and returns what it returned."""
+    end = time.monotonic() + timeout_s
+    while not (result := condition()):
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+    return result
+
+
+class Answer:
+    """A response that was read to its end. Each one is held to the contract."""
+
+    def __init__(self, method, response):
+        self.status = response.status
+        self.headers = response.headers  # get_all(name) gives repeated ones
+        self.body = response.read()
+        check_answer(method, self)
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json["error"]
+
+    @property
+    def refusal(self):
+        """(status, code), which the tables of errors list."""
+        return self.status, self.error["code"]
+
+
+class Server:
+    """A running service on a port of its own; its uploads and its data lie in `folder`."""
+
+    def __init__(self, folder, model="dense-tied", **settings):
+        self.folder = folder
+        self.uploads = folder / "uploads"
+        self.port = free_port()
+        self.log_path = folder / "log"
+        named = {"MODEL_PATH": DATA / "models" / model, "DATA_DIR": folder / "data",
+                 "UPLOAD_DIR": self.uploads, "TEMPERATURE": 0, "MAX_NEW_TOKENS": 8, **settings}
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR")
+                       if name in os.environ}
+        environment |= {name: str(value) for name, value in named.items() if value is not None}
+        self.uploads.mkdir(parents=True)
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "serve", "--port", str(self.port)], cwd=folder, env=environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def wait_ready(self, timeout_s=60):
+        def ready():
+            assert self.process.poll() is None, self.log_path.read_text()
+            try:
+                return self.get("/v1/ready").status == 200
+            except OSError:
+                return False
+
+        eventually(ready, "the service did not become ready", timeout_s)
+        return self
+
+    def stop(self, timeout_s=30):
+        """Asks it to stop; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout_s)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self, method, path, body=None, headers=None, timeout_s=60):
+        """(connection, response) whose body is still to be read."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        connection.request(method, path, body, headers or {})
+        return connection, connection.getresponse()
+
+    def request(self, method, path, body=None, headers=None, timeout_s=60):
+        connection, response = self.open(method, path, body, headers, timeout_s)
+        try:
+            return Answer(method, response)
+        finally:
+            connection.close()
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path, value, headers=None, timeout_s=60):
+        """POSTs JSON: a value, or its text as it is."""
+        body = value if isinstance(value, (str, bytes)) else json.dumps(value)
+        if isinstance(body, str):
+            body = body.encode()
+        return self.request("POST", path, body,
+                            {"Content-Type": "application/json", **(headers or {})}, timeout_s)
+
+    def ask(self, content, headers=None, **fields):
+        """POST /v1/chat/completions with one user's message."""
+        messages = [{"role": "user", "content": content}]
+        return self.post("/v1/chat/completions", {"messages": messages, **fields}, headers)
+
+    def upload(self, *parts, path="/v1/inference/upload", headers=None):
+        """POSTs form parts as `multipart` takes them."""
+        return self.request("POST", path, multipart(*parts),
+                            {"Content-Type": FORM, **(headers or {})})
+
+    def keep(self, clip, headers=None):
+        """Uploads a clip to stay; its id."""
+        answer = self.request("POST", "/v1/videos", clip.read_bytes(),
+                              {"Content-Type": "video/mp4", **(headers or {})})
+        assert answer.status == 201, answer.body
+        return answer.json["id"]
+
+    def log(self):
+        """The log's lines that are JSON objects."""
+        lines = self.log_path.read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def leftovers(self):
+        """Files of uploads that are still there."""
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def field(name, value):
+    return (f'Content-Disposition: form-data; name="{name}"', str(value).encode())
+
+
+def file(path, name="video", filename=None, kind="video/mp4"):
+    data = path if isinstance(path, bytes) else path.read_bytes()
+    label = filename if filename is not None else getattr(path, "name", "clip.mp4")
+    return (f'Content-Disposition: form-data; name="{name}"; filename="{label}"\r\n'
+            f"Content-Type: {kind}", data)
+
+
+def multipart(*parts, boundary=BOUNDARY):
+    """The body of a form: each part is (its header lines, its bytes)."""
+    lines = []
+    for head, data in parts:
+        lines += [f"--{boundary}\r\n{head}\r\n\r\n".encode(), data, b"\r\n"]
+    return b"".join(lines) + f"--{boundary}--\r\n".encode()
+
+
+def quote(text):
+    return urllib.parse.quote(text, safe="")

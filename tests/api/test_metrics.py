@@ -1,0 +1,41 @@
+"""GET /metrics, as Prometheus reads it."""
+import re
+
+SAMPLE = re.compile(r'^[a-zA-Z_:][\w:]*(\{(\w+="(?:[^"\\\n]|\\.)*",?)*\})? [-+0-9.eE]+(NaN|Inf)?$')
+
+
+def test_format(server):
+    server.ask("Hello")
+    answer = server.get("/metrics")
+    assert answer.status == 200 and answer.headers.get_content_type() == "text/plain"
+    lines = answer.body.decode().splitlines()
+    described = {line.split()[2] for line in lines if line.startswith("# TYPE ")}
+    samples = [line for line in lines if line and not line.startswith("#")]
+    assert samples and all(SAMPLE.match(line) for line in samples)
+    for line in samples:
+        name = re.match(r"[\w:]+", line)[0]
+        assert name in described or re.sub(r"_(bucket|sum|count|total)$", "", name) in described
+
+
+def test_requests_are_counted_by_route(server):
+    def count():
+        text = server.get("/metrics").body.decode()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                   if re.match(r"tru_http_requests_total\{", line) and '"/v1/models"' in line)
+
+    before = count()
+    server.get("/v1/models")
+    assert count() == before + 1
+
+
+def test_unknown_paths_make_no_new_series(server):
+    def series():
+        return len(server.get("/metrics").body.splitlines())
+
+    server.get("/nothing/0")
+    server.get("/metrics")
+    before = series()
+    for number in range(30):
+        server.get(f"/nothing/{number}")
+        server.get(f"/v1/videos/{number}")
+    assert series() <= before + 6
