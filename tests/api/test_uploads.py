@@ -161,7 +161,7 @@ NAMES = ["../../x.mp4", "C:\\\\x.mp4", "a/b/c.mp4", "%03d.mp4", "-i", "concat:a"
          "a;b.mp4", "COM1", "$(id).mp4"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_file_names(server, post, clip, name):
     answer = post(multipart(file(clip("one_frame.mp4"), filename=name), PROMPT))
     assert answer.status == 200, answer.body

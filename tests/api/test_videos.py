@@ -170,7 +170,8 @@ def test_a_video_is_its_keys_own(keyed, clip):
 
 
 @pytest.mark.parametrize("data, refusal", [
-    (b"", (422, "media_empty")), (b"just text " * 50, (415, "unsupported_media"))])
+    (b"", (422, "media_empty")), (b"just text " * 50, (415, "unsupported_media"))],
+    ids=["empty", "text"])
 def test_what_is_no_video_is_not_kept(server, data, refusal):
     answer = server.request("POST", "/v1/videos", data, {"Content-Type": "video/mp4"})
     assert answer.refusal == refusal
