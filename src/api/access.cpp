@@ -2,6 +2,7 @@
 
 #include "api/errors.h"
 #include "base/digest.h"
+#include "http/text.h"
 
 namespace tru::api {
 namespace {
@@ -12,8 +13,8 @@ std::optional<std::string_view> presented_key(const http::RequestHead& head) {
   if (const auto key = head.header("X-API-Key")) return key;
   constexpr std::string_view kScheme = "Bearer ";
   const std::string_view value = *head.header("Authorization");
-  if (!value.starts_with(kScheme)) return std::nullopt;
-  return value.substr(kScheme.size());
+  if (!http::same_word(value.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+  return http::trim(value.substr(kScheme.size()));
 }
 
 }  // namespace
