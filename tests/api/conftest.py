@@ -5,7 +5,7 @@ import threading
 import openai
 import pytest
 
-from serving import DATA, Server
+from serving import DATA, WAIT_S, Server
 from stand_in import MediaSite
 
 
@@ -75,7 +75,7 @@ def talker(serving):
 @pytest.fixture(scope="session")
 def client(server):
     """The published client of OpenAI's interface."""
-    return openai.OpenAI(base_url=server.url + "/v1", api_key="any", max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=server.url + "/v1", api_key="any", max_retries=0, timeout=WAIT_S)
 
 
 @pytest.fixture(scope="session")

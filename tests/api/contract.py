@@ -23,7 +23,7 @@ def check_error(value):
     assert ERROR_FIELDS <= set(error) <= ERROR_FIELDS | OPENAI_FIELDS, value
     assert re.fullmatch(r"[a-z][a-z0-9_]*", error["code"]), value
     assert isinstance(value["detail"], str) and len(value["detail"]) > 4, value
-    assert isinstance(error["message"], str) and isinstance(error["retryable"], bool), value
+    assert value["detail"] == error["message"] and isinstance(error["retryable"], bool), value
     assert error["field"] is None or isinstance(error["field"], str), value
     assert "\n" not in value["detail"], value
     assert leaks(json.dumps(value, ensure_ascii=False)) == [], value

@@ -45,7 +45,7 @@ class EventStream:
         self.close()
 
 
-def stream(server, method, path, body=None, headers=None, timeout_s=60):
+def stream(server, method, path, body=None, headers=None, timeout_s=120):
     """Opens a stream of events."""
     connection, response = server.open(method, path, body, headers, timeout_s)
     assert response.status == 200, response.read()

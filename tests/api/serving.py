@@ -1,10 +1,11 @@
 """`tru serve` as its clients meet it: a process, its log, and plain HTTP."""
+import functools
 import http.client
 import json
 import os
 import pathlib
+import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -15,12 +16,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 PROGRAM = pathlib.Path(os.environ.get("TRU_PROGRAM", ROOT / "build" / "bin" / "tru"))
 BOUNDARY = "----tru-test-boundary"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+WAIT_S = 120  # for what takes a second unless the machine is very busy
+BANNER = re.compile(r"TRU is at http://\S+?:(\d+)/?\s")
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "ASAN_OPTIONS",
+        "UBSAN_OPTIONS", "TSAN_OPTIONS")
 
 
 def eventually(condition, what, timeout_s=10):
@@ -61,29 +60,35 @@ class Server:
     def __init__(self, folder, model="dense-tied", **settings):
         self.folder = folder
         self.uploads = folder / "uploads"
-        self.port = free_port()
         self.log_path = folder / "log"
-        named = {"MODEL_PATH": DATA / "models" / model, "DATA_DIR": folder / "data",
-                 "UPLOAD_DIR": self.uploads, "TEMPERATURE": 0, "MAX_NEW_TOKENS": 8, **settings}
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR")
-                       if name in os.environ}
+        named = {"PORT": 0, "MODEL_PATH": DATA / "models" / model, "DATA_DIR": folder / "data",
+                 "UPLOAD_DIR": self.uploads, "TEMPERATURE": 0, "MAX_NEW_TOKENS": 8,
+                 "THREADS": 1, **settings}
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment |= {name: str(value) for name, value in named.items() if value is not None}
         self.uploads.mkdir(parents=True)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--port", str(self.port)], cwd=folder, env=environment,
+                [PROGRAM, "serve"], cwd=folder, env=environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def wait_ready(self, timeout_s=60):
-        def ready():
-            assert self.process.poll() is None, self.log_path.read_text()
-            try:
-                return self.get("/v1/ready").status == 200
-            except OSError:
-                return False
-
-        eventually(ready, "the service did not become ready", timeout_s)
+    def wait_alive(self):
+        """Waits until it listens."""
+        eventually(lambda: self.process.poll() is not None or BANNER.search(self.log_text()),
+                   "the service does not listen", WAIT_S)
+        assert self.process.poll() is None, self.log_text()
         return self
+
+    def wait_ready(self):
+        """Waits until it can answer questions."""
+        self.wait_alive()
+        eventually(lambda: self.get("/v1/ready").status == 200, "the model does not load", WAIT_S)
+        return self
+
+    @functools.cached_property
+    def port(self):
+        """Any free one; the service tells which."""
+        return int(BANNER.search(self.log_text())[1])
 
     def stop(self, timeout_s=30):
         """Asks it to stop; its exit status."""
@@ -99,13 +104,13 @@ class Server:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def open(self, method, path, body=None, headers=None, timeout_s=60):
+    def open(self, method, path, body=None, headers=None, timeout_s=WAIT_S):
         """(connection, response) whose body is still to be read."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         connection.request(method, path, body, headers or {})
         return connection, connection.getresponse()
 
-    def request(self, method, path, body=None, headers=None, timeout_s=60):
+    def request(self, method, path, body=None, headers=None, timeout_s=WAIT_S):
         connection, response = self.open(method, path, body, headers, timeout_s)
         try:
             return Answer(method, response)
@@ -115,7 +120,7 @@ class Server:
     def get(self, path, headers=None):
         return self.request("GET", path, headers=headers)
 
-    def post(self, path, value, headers=None, timeout_s=60):
+    def post(self, path, value, headers=None, timeout_s=WAIT_S):
         """POSTs JSON: a value, or its text as it is."""
         body = value if isinstance(value, (str, bytes)) else json.dumps(value)
         if isinstance(body, str):
@@ -140,10 +145,12 @@ class Server:
         assert answer.status == 201, answer.body
         return answer.json["id"]
 
+    def log_text(self):
+        return self.log_path.read_text("utf-8")
+
     def log(self):
         """The log's lines that are JSON objects."""
-        lines = self.log_path.read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        return [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
 
     def leftovers(self):
         """Files of uploads that are still there."""

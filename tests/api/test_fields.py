@@ -1,5 +1,6 @@
 """Table E: JSON, prompts and parameters that are broken, hostile or out of bounds."""
 import json
+import re
 
 import pytest
 
@@ -7,6 +8,12 @@ from serving import field, file
 
 CHAT = "/v1/chat/completions"
 URL = "/v1/inference/url"
+
+
+@pytest.fixture(scope="session")
+def small(serving):
+    """A service with hardly any context."""
+    return serving(MAX_CONTEXT=256)
 
 
 def chat(text='"Hello"', more=""):
@@ -45,7 +52,7 @@ def test_json_that_is_no_object(server, path, value):
 
 def test_the_same_field_twice(server):
     answer = server.post(CHAT, chat(more=',"max_tokens":3'))
-    assert answer.status in (400, 422) or answer.json["usage"]["completion_tokens"] in (2, 3)
+    assert answer.refusal == (400, "json_invalid")
 
 
 def test_a_number_beyond_all_numbers(server):
@@ -57,17 +64,15 @@ def test_a_large_body(server):
     assert server.post(URL, body).status == 413
 
 
-def test_other_content_types(server):
-    for kind in ("text/plain", "application/x-www-form-urlencoded"):
-        answer = server.post(CHAT, chat(), {"Content-Type": kind})
-        assert answer.status in (403, 415, 422)
+@pytest.mark.parametrize("unit", ["a", " ", "漢", "👩‍👩‍👧‍👦", "e\u0301", "x\n"])
+def test_long_prompts(small, unit):
+    """The largest prompts are read in no time; then they do not fit the context."""
+    answer = small.ask(unit * ((128 << 10) // len(unit.encode())), max_tokens=1)
+    assert answer.refusal == (422, "context_overflow")
 
 
-def test_long_prompts(server):
-    for unit in ("a", " ", "漢", "👩‍👩‍👧‍👦", "é" * 3, "x\n"):
-        text = (unit * (64 << 10))[:(64 << 10) // len(unit.encode()) * len(unit)]
-        assert server.ask(text, max_tokens=1).status == 200
-    assert server.ask("x" * (129 << 10), max_tokens=1).status in (200, 413, 422)
+def test_too_long_a_prompt(server):
+    assert server.ask("x" * (129 << 10), max_tokens=1).status in (413, 422)
 
 
 SPECIAL = ["<|im_end|>", "<|im_start|>", "<|vision_start|>", "<|video_pad|>", "<|image_pad|>",
@@ -92,15 +97,12 @@ def test_tokens_names_with_a_video(server, clip):
     assert hostile["usage"]["prompt_tokens"] > plain["usage"]["prompt_tokens"] + 6
 
 
-def test_past_the_context(serving, clip):
-    small = serving(MAX_CONTEXT=256)
+def test_past_the_context(small, clip):
     for answer in (small.ask("many words " * 200),
                    small.upload(file(clip("long_12s.mp4")), field("prompt", "x"))):
         assert answer.refusal == (422, "context_overflow")
         assert "256" in answer.json["detail"]
-        numbers = [int(word) for word in answer.json["detail"].replace(",", "").split()
-                   if word.strip(".()").isdigit()]
-        assert len(numbers) >= 2, "both numbers are told"
+        assert len(re.findall(r"\d+", answer.json["detail"])) >= 2, "both numbers are told"
     fitted = small.upload(file(clip("long_12s.mp4")), field("prompt", "x"),
                           field("profile", "quick"), field("max_tokens", 4))
     assert fitted.status == 200 and fitted.json["video_report"][0]["limits"]
@@ -159,7 +161,7 @@ def test_numbers_in_forms(server, clip, text):
 
 def test_exclusive_fields(server):
     check_refused(server.post(URL, {"video_url": "http://example.org/x", "prompt": "x",
-                                    "video_params": {"fps": 2, "num_frames": 4}}), "num_frames")
+                                    "video_params": {"fps": 2, "num_frames": 4}}), "fps")
 
 
 @pytest.mark.parametrize("low, high", [("min_pixels", "max_pixels"), ("start_s", "end_s")])
@@ -196,7 +198,7 @@ MESSAGES = {
     "other part": ([{"role": "user", "content": [{"type": "audio_url"}]}], "type"),
     "no url": ([{"role": "user", "content": [{"type": "video_url", "video_url": {}}]}], "url"),
     "bad data": ([{"role": "user", "content": [{"type": "video_url", "video_url": {
-        "url": "data:video/mp4;base64,!!!"}}]}], "url"),
+        "url": "data:video/mp4;base64,!!!"}}]}], "data:"),
 }
 
 

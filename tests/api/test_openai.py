@@ -36,7 +36,6 @@ def ask(client):
 def test_models(client):
     models = client.models.list().data
     assert [(model.id, model.object) for model in models] == [("dense-tied", "model")]
-    assert client.models.retrieve("dense-tied").id == "dense-tied"
 
 
 def test_text(ask):
@@ -232,8 +231,8 @@ def test_unusable_videos(ask):
 
 
 def test_unknown_things(client, ask):
-    refuse(openai.NotFoundError, lambda: client.models.retrieve("another"))
-    refuse(openai.NotFoundError, lambda: client.embeddings.create(model="m", input="x"))
+    with pytest.raises(openai.NotFoundError):
+        client.embeddings.create(model="m", input="x")
     missing = "tru://videos/" + hashlib.sha256(b"nothing").hexdigest()
     refuse(openai.NotFoundError, lambda: ask(video(missing), QUESTION))
 

@@ -134,13 +134,8 @@ def test_health_while_the_model_loads(starting):
     """Alive at once, ready later; a question meanwhile waits or is told to come again."""
     server = starting("moe")
 
-    def health():
-        try:
-            return server.get("/v1/health").status == 200
-        except OSError:
-            return False
-
-    eventually(health, "it answers", 30)
+    server.wait_alive()
+    assert server.get("/v1/health").status == 200
     ready = server.get("/v1/ready")
     assert ready.status == 200 or ready.refusal == (503, "model_loading")
     answer = server.ask("Hello", max_tokens=1)

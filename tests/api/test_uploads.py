@@ -84,9 +84,11 @@ def test_long_fields(post, video):
     assert answer.refusal in ((413, "prompt_too_large"), (413, "field_too_large"))
 
 
-def test_the_longest_prompt(post, video):
-    assert post(multipart(field("prompt", "x" * (128 << 10)), field("max_tokens", 1),
-                          video)).status == 200
+def test_the_longest_prompt(serving, video):
+    """It is taken; then it does not fit this context."""
+    small = serving(MAX_CONTEXT=256)
+    answer = small.upload(field("prompt", "x" * (128 << 10)), video)
+    assert answer.refusal == (422, "context_overflow")
 
 
 def test_a_field_as_a_file_and_a_file_as_a_field(post, clip):
