@@ -53,13 +53,13 @@ std::string_view parameters(std::string_view text, Each each) {
   return word;
 }
 
-// The last part of a path of any system, without what could break a line.
+// The last part of a path of any system, without what could break a line; never empty.
 std::string base_name(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   if (slash != std::string_view::npos) path.remove_prefix(slash + 1);
   std::string name(path);
   std::erase_if(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  return name;
+  return name.empty() || name == "." || name == ".." ? "file" : name;
 }
 
 bool is_boundary(std::string_view text) {  // RFC 2046

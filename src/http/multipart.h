@@ -19,7 +19,7 @@ struct MultipartLimits {
 
 struct FormPart {
   std::string name;
-  std::optional<std::string> filename;  // without folders; absent: a text field
+  std::optional<std::string> filename;  // without folders, not empty; absent: a text field
   std::string content_type;             // empty: not given
 };
 
