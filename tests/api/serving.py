@@ -154,7 +154,8 @@ class Server:
 
     def leftovers(self):
         """Files of uploads that are still there."""
-        return [path for path in self.uploads.rglob("*") if path.is_file()]
+        folders = (self.uploads, self.folder / "data" / "incoming")
+        return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

@@ -281,6 +281,6 @@ def test_orphans_are_swept_at_the_start(starting):
         server.process.wait()
     assert all(path.exists() for path in left)
     assert all(path.stat().st_mode & 0o077 == 0 for path in left), "others must not read it"
-    again = starting(UPLOAD_DIR=server.uploads)
+    again = starting(DATA_DIR=server.folder / "data")
     again.wait_ready()
     assert not any(path.exists() for path in left)
