@@ -98,7 +98,7 @@ def test_a_short_answer_is_finished_before_the_end(starting):
     server.wait_ready()
     connection = begin(server, {**SLOW, "max_tokens": 200})
     response = connection.getresponse()
-    assert response.readline().startswith(b"data: ")
+    assert b"chat.completion.chunk" in response.read(100)
     server.process.send_signal(signal.SIGTERM)
     assert response.read().rstrip().endswith(b"data: [DONE]")
     assert server.process.wait(32) == 0
