@@ -9,8 +9,9 @@ import numpy as np
 import scenes
 from questions import Asker
 from scenes import Scene, Shape
+from wordings import MOTION_TEXT
 
-WIDTH, HEIGHT, FPS = 160, 128, 25.0
+WIDTH, HEIGHT, FPS = 128, 96, 25.0
 RGB = {
     "red": (220, 30, 35),
     "orange": (245, 130, 20),
@@ -21,7 +22,7 @@ RGB = {
 }
 
 
-def shape(name, motion, start, end=None, radius=19.0, size="large", **more):
+def shape(name, motion, start, end=None, radius=20.0, size="large", **more):
     color, form = name.split()
     (x0, y0), (x1, y1) = start, end or start
     return Shape(
@@ -37,13 +38,14 @@ def gradient(top, bottom):
 
 
 def stories():
+    small = dict(radius=14.0, size="small")
     yield (
         "passing",
         6.0,
         gradient((238, 240, 244), (206, 210, 218)),
         [
-            shape("red circle", "right", (26, 88), (134, 88)),
-            shape("blue square", "still", (112, 32), radius=17.0),
+            shape("red circle", "right", (26, 68), (100, 68)),
+            shape("blue square", "still", (94, 22), **small),
         ],
     )
     yield (
@@ -51,8 +53,8 @@ def stories():
         8.0,
         gradient((24, 26, 34), (52, 54, 62)),
         [
-            shape("yellow triangle", "up", (42, 100), (42, 30)),
-            shape("green star", "left", (132, 70), (92, 70), appear_s=3.8, radius=18.0),
+            shape("yellow triangle", "up", (28, 68), (28, 28)),
+            shape("green star", "left", (106, 48), (72, 48), appear_s=3.8, **small),
         ],
     )
     yield (
@@ -60,11 +62,32 @@ def stories():
         9.0,
         gradient((250, 250, 246), (228, 226, 220)),
         [
-            shape("purple star", "down", (34, 30), (34, 98), radius=18.0),
-            shape("orange square", "still", (84, 64), radius=13.0, size="small", vanish_s=5.2),
-            shape("blue circle", "up", (130, 98), (130, 32), radius=18.0),
+            shape("purple star", "down", (22, 22), (22, 74), **small),
+            shape("orange square", "still", (62, 48), vanish_s=5.2, **small),
+            shape("blue circle", "up", (102, 70), (102, 26)),
         ],
     )
+
+
+QUESTIONS = {
+    "passing": (
+        "What happens in the video?",
+        "Which way does the red circle move?",
+        "How many shapes are there?",
+    ),
+    "arrival": ("What happens in the video?", "When does the green star appear?"),
+    "departure": ("What happens in the video?", "When does the orange square disappear?"),
+}
+
+
+def answer(asker, question):
+    """The truth, for the wordings above."""
+    named = next((s for s in asker.shapes if s.name in question), None)
+    if named is None:
+        return (asker.describe() if question.startswith("What") else asker.count()).answer
+    if question.startswith("When"):
+        return asker.when(named, "appear" if "appear?" in question.split() else "vanish")
+    return f"The {named.name} {MOTION_TEXT[named.motion]}."
 
 
 def main(folder):
@@ -75,10 +98,12 @@ def main(folder):
         for s in shapes:
             s.end_s = duration_s
         frames = scenes.render(scene, np.arange(scene.frames_total) / FPS)
-        scenes.h264(frames, FPS, 20, str(folder / f"{name}.mp4"))
-        indices = scenes.sample_indices(scene.frames_total, FPS)
-        asked = Asker(np.random.default_rng(0), scene, indices).describe()
-        truth[f"{name}.mp4"] = {"description": asked.answer, **asked.truth}
+        scenes.encode(frames, FPS, 20, folder / f"{name}.mp4")
+        asker = Asker(np.random.default_rng(0), scene, scenes.sample_indices(len(frames), FPS))
+        truth[f"{name}.mp4"] = {
+            "questions": [{"question": q, "answer": answer(asker, q)} for q in QUESTIONS[name]],
+            "shapes": asker.describe().truth["shapes"],
+        }
     (folder / "truth.json").write_text(json.dumps(truth, indent=2) + "\n")
 
 
