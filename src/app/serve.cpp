@@ -11,6 +11,8 @@
 #include "api/handlers.h"
 #include "api/markdown.h"
 #include "api/openapi.h"
+#include "api/rate_guard.h"
+#include "app/access.h"
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/log.h"
@@ -28,20 +30,14 @@ constexpr std::chrono::hours kRetention{7 * 24};
 constexpr std::chrono::hours kSweepEvery{1};
 constexpr auto kServersWait = 10min;  // for the first of VLLM_BASE_URL: they load models too
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 // Whether keys are asked for. config_invalid when they are, and there are none.
-Result<bool> needs_keys(const Settings& settings) {
-  const AccessSettings& access = settings.access;
-  const std::string& host = settings.service.host;
-  const bool needed = access.auth == "on" || (access.auth == "auto" && !is_loopback(host));
-  if (needed && access.api_keys.empty()) {
+Result<bool> checked_needs_keys(const Settings& settings) {
+  const bool needed = needs_keys(settings);
+  if (needed && settings.access.api_keys.empty()) {
     return fail(ErrorCode::config_invalid,
                 "AUTH is {} and HOST is {}, so API keys are needed and there are none: set "
                 "API_KEYS, or AUTH=off to let everybody in",
-                access.auth, host);
+                settings.access.auth, settings.service.host);
   }
   return needed;
 }
@@ -128,7 +124,12 @@ http::ServerConfig server_config(const Settings& settings, api::Service& service
   config.limits.connections_per_address =
       static_cast<std::size_t>(settings.access.max_connections_per_address);
   config.guards = {http::host_guard(settings.access.allowed_hosts),
-                   http::origin_guard(settings.access.cors_origins), service.keys.guard()};
+                   http::origin_guard(settings.access.cors_origins)};
+  if (const RateLimit& limit = settings.access.rate_limit; limit.requests > 0) {
+    config.guards.push_back(api::rate_guard(
+        std::make_shared<http::RateLimiter>(limit.requests, limit.period_s), service.keys));
+  }
+  config.guards.push_back(service.keys.guard());
   config.cors = http::Cors(settings.access.cors_origins);
   config.render = api::render;
   config.log_access = [&log, &metrics = service.metrics](const http::AccessRecord& record) {
@@ -167,7 +168,7 @@ Result<Parts> start_parts(const ServeOptions& options) {
   Parts parts;
   TRU_TRY(parts.settings, read_settings(options.settings));
   Settings& settings = parts.settings;
-  TRU_TRY(const bool keys, needs_keys(settings));
+  TRU_TRY(const bool keys, checked_needs_keys(settings));
   parts.log = std::make_unique<Log>(settings.service.log_level);
   Log& log = *parts.log;
   TRU_TRY(parts.model, backend_config(settings, [&log](const std::string& line) {

@@ -1,0 +1,14 @@
+#include "app/access.h"
+
+namespace tru::app {
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+bool needs_keys(const Settings& settings) {
+  if (settings.access.auth != "auto") return settings.access.auth == "on";
+  return !is_loopback(settings.service.host);
+}
+
+}  // namespace tru::app

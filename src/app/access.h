@@ -1,0 +1,14 @@
+// Who may reach the service.
+#pragma once
+
+#include "app/settings.h"
+
+namespace tru::app {
+
+// Whether only this machine can reach what listens there.
+bool is_loopback(const std::string& host);
+
+// Whether the service asks for an API key, as AUTH and HOST say.
+bool needs_keys(const Settings& settings);
+
+}  // namespace tru::app

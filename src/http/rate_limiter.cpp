@@ -1,0 +1,67 @@
+#include "http/rate_limiter.h"
+
+#include <algorithm>
+#include <boost/asio/ip/network_v6.hpp>
+#include <cmath>
+
+#include "base/assert.h"
+
+namespace tru::http {
+
+RateLimiter::RateLimiter(std::int64_t requests, double period_s, std::size_t max_clients)
+    : capacity_(static_cast<double>(requests)),
+      tokens_per_s_(capacity_ / period_s),
+      max_clients_(max_clients) {
+  TRU_ASSERT(requests > 0 && period_s > 0 && max_clients > 0);
+}
+
+RateLimiter::Bucket& RateLimiter::bucket_of(std::string_view client, Clock::time_point now) {
+  if (const auto found = by_client_.find(client); found != by_client_.end()) {
+    buckets_.splice(buckets_.begin(), buckets_, found->second);
+    return buckets_.front();
+  }
+  if (buckets_.size() >= max_clients_) {
+    by_client_.erase(buckets_.back().client);
+    buckets_.pop_back();
+  }
+  buckets_.push_front({std::string(client), capacity_, now});
+  by_client_.emplace(buckets_.front().client, buckets_.begin());
+  return buckets_.front();
+}
+
+RateLimiter::Verdict RateLimiter::take(std::string_view client, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  Bucket& bucket = bucket_of(client, now);
+  const double elapsed_s = std::chrono::duration<double>(now - bucket.filled).count();
+  bucket.tokens = std::min(capacity_, bucket.tokens + std::max(0.0, elapsed_s) * tokens_per_s_);
+  bucket.filled = std::max(bucket.filled, now);
+  const auto seconds_until = [&](double tokens) {
+    return static_cast<std::int64_t>(std::ceil((tokens - bucket.tokens) / tokens_per_s_));
+  };
+  Verdict verdict;
+  verdict.allowed = bucket.tokens >= 1;
+  if (verdict.allowed) {
+    bucket.tokens -= 1;
+  } else {
+    verdict.retry_after_s = std::max<std::int64_t>(1, seconds_until(1));
+  }
+  verdict.limit = static_cast<std::int64_t>(capacity_);
+  verdict.remaining = static_cast<std::int64_t>(bucket.tokens);
+  verdict.reset_s = seconds_until(capacity_);
+  return verdict;
+}
+
+std::size_t RateLimiter::num_clients() const {
+  const std::lock_guard lock(mutex_);
+  return buckets_.size();
+}
+
+std::string rate_limit_name(const boost::asio::ip::address& address) {
+  namespace ip = boost::asio::ip;
+  if (address.is_v4()) return address.to_string();
+  const ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  return ip::make_network_v6(v6, 64).canonical().to_string();
+}
+
+}  // namespace tru::http
