@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/exit_code.h"
+#include "app/machine.h"
 #include "app/progress.h"
 #include "base/json_text.h"
 #include "pipeline/answer_video.h"
@@ -51,6 +52,17 @@ void print_table(const pipeline::VideoReport& report, const backend::Estimate& e
   for (const std::string& warning : report.warnings) row("note", warning);
 }
 
+// Weights in their own format are mapped: they come on top of what the estimate counts.
+std::optional<std::string> memory_note(const Settings& settings,
+                                       const backend::Estimate& estimate) {
+  if (settings.model_backend != "hf" || settings.native.model.empty()) return std::nullopt;
+  double needed = static_cast<double>(estimate.memory_bytes.value_or(0));
+  if (settings.native.weights == "auto") {
+    needed += checkpoint_bytes(settings.native).value_or(0);
+  }
+  return memory_warning(needed, machine_memory().total_bytes);
+}
+
 }  // namespace
 
 int plan(const PlanOptions& options, std::stop_token stop) {
@@ -98,6 +110,9 @@ int plan(const PlanOptions& options, std::stop_token stop) {
     print_table(reports.front(), *estimate, model);
     if (estimate->prompt_tokens >= model.max_context) {
       fmt::print("  {:<12}does not fit the context: try --profile quick or --max-frames\n", "note");
+    }
+    if (const auto warning = memory_note(*settings, *estimate)) {
+      fmt::print("  {:<12}{}\n", "note", *warning);
     }
   }
   return code;

@@ -8,6 +8,7 @@
 
 #include "app/commands.h"
 #include "app/exit_code.h"
+#include "app/machine.h"
 #include "app/progress.h"
 #include "app/settings_table.h"
 
@@ -173,6 +174,15 @@ TEST(Settings, TheReferenceInTheDocsIsThatOfTheTable) {
   const std::string page(std::istreambuf_iterator<char>(file), {});
   EXPECT_EQ(page, settings_markdown())
       << "make it again: build/bin/tru settings --markdown > docs/CONFIGURATION.md";
+}
+
+TEST(Machine, WarnsOfWhatDoesNotFit) {
+  const Memory memory = machine_memory();
+  EXPECT_GT(memory.total_bytes, 1 << 28);
+  EXPECT_LE(memory.available_bytes, memory.total_bytes);
+  EXPECT_FALSE(memory_warning(4e9, 4e9));
+  EXPECT_THAT(*memory_warning(17.0 * (1 << 30), 8.0 * (1 << 30)),
+              testing::AllOf(HasSubstr("17.0 GiB"), HasSubstr("8.0 GiB"), HasSubstr("int4")));
 }
 
 TEST(ExitCode, FollowsTheContract) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/assert.h"
+#include "media/codecs.h"
 
 namespace tru::media {
 namespace {
@@ -115,6 +116,14 @@ Result<const AVInputFormat*> probe_container(const std::shared_ptr<const InputFi
 
 bool is_allowed_codec(AVCodecID id) {
   return std::find(kCodecs.begin(), kCodecs.end(), id) != kCodecs.end();
+}
+
+std::vector<CodecSupport> codec_support() {
+  std::vector<CodecSupport> support;
+  for (const AVCodecID id : kCodecs) {
+    support.push_back({avcodec_get_name(id), avcodec_find_decoder(id) != nullptr});
+  }
+  return support;
 }
 
 const char* decoder_whitelist() {
