@@ -12,7 +12,7 @@ readonly build_packages=(
   libcurl4-openssl-dev libpng-dev ca-certificates
   "libboost-json1.81-dev|libboost-json1.83-dev|libboost-json-dev"
 )
-readonly test_packages=(libgtest-dev libgmock-dev openssl ffmpeg xz-utils python3-venv)
+readonly test_packages=(libgtest-dev libgmock-dev openssl curl ffmpeg xz-utils python3-venv)
 
 say() { printf 'tru: %s\n' "$*" >&2; }
 

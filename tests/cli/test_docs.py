@@ -1,0 +1,118 @@
+"""Every command in the docs is run, with a tiny model under the name of the real one."""
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+import hub as stand_in
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/QUICKSTART.md", "docs/MODELS.md",
+         "docs/MIGRATING.md", "docs/FAQ.md"]
+MODEL = "Qwen/Qwen3-VL-2B-Instruct"
+
+
+def commands_of(page):
+    """The lines of the page's blocks of shell commands."""
+    text = (ROOT / page).read_text("utf-8")
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield from (line.split("  #")[0].strip() for line in block.splitlines() if line.strip())
+
+
+class Reader:
+    """A person who does what a page says, in a folder with some videos."""
+
+    def __init__(self, folder, environment, program):
+        self.folder, self.environment, self.program = folder, environment, program
+        self.services = []
+        self.url = None
+
+    def do(self, line):
+        line = line.replace("$(openssl rand -hex 20)", "0123456789abcdef")
+        words = [os.path.expandvars(word.replace("$MODEL_PATH", MODEL))
+                 for word in shlex.split(line)]
+        if words[0] in ("./run", "tru", "build/bin/tru"):
+            if words[1:2] in ([], ["serve"]):
+                return self.serve(words[2:])
+            if words[1] == "--build":
+                return None
+            return self.run([self.program, *words[1:]])
+        if words[0] == "./test":
+            suites = re.findall(r"^suite_([\w-]+)\(\)", (ROOT / "test").read_text(), re.MULTILINE)
+            assert set(words[1:]) <= {*suites, "SUITE...", "--help"}, line
+            return None
+        if words[0] == "curl":
+            return self.run([word.replace("localhost:8000", self.url) for word in words] + ["-f"])
+        pytest.fail(f"no rule for: {line}")
+
+    def run(self, words):
+        result = subprocess.run(words, cwd=self.folder, env=self.environment, timeout=120,
+                                text=True, check=False, capture_output=True)
+        assert result.returncode == 0, f"{words}: {result.stderr}"
+        return None
+
+    def serve(self, flags):
+        self.stop()
+        process = subprocess.Popen([self.program, "serve", *flags, "--port", "0"], text=True,
+                                   cwd=self.folder, env=self.environment, stderr=subprocess.PIPE)
+        self.services.append(process)
+        for line in process.stderr:
+            if found := re.search(r"http://(\S+?)/", line):
+                self.url = found[1]
+                break
+        else:
+            pytest.fail("the service did not start")
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        self.run(["curl", "-fsS", "--retry", "50", "--retry-delay", "1",
+                  f"http://{self.url}/v1/ready"])
+
+    def stop(self):
+        for process in self.services:
+            process.terminate()
+            assert process.wait(timeout=40) == 0
+        self.services.clear()
+
+
+@pytest.fixture
+def reader(tmp_path, data, environment):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    for name in ("holiday", "clip", "a", "b"):
+        shutil.copy(data / "media" / "two_frames.mp4", folder / f"{name}.mp4")
+    for name in ("tests", "models"):
+        (folder / name).symlink_to(ROOT / name)
+    weights = {path.name: path.read_bytes() for path in (data / "models" / "dense-tied").iterdir()}
+    (folder / "DIR").symlink_to(data / "models" / "dense-tied")
+    with stand_in.Hub({MODEL: weights}).running() as hub:
+        settings = {"HF_ENDPOINT": hub.front.url, "HF_HOME": str(tmp_path / "hf"),
+                    "DATA_DIR": str(tmp_path / "data"), "MAX_NEW_TOKENS": "4", "PORT": "0"}
+        program = os.environ.get("TRU_PROGRAM", ROOT / "build" / "bin" / "tru")
+        person = Reader(folder, {**environment, **settings}, program)
+        person.run([program, "pull", MODEL])
+        yield person
+        person.stop()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands(page, reader):
+    for line in commands_of(page):
+        reader.do(line)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md", "docs/ARCHITECTURE.md",
+                                  "docs/BENCHMARKS.md", "docs/CONFIGURATION.md"])
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_version_is_semantic_and_in_the_changelog(tru):
+    version = tru("--version").stdout.strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
