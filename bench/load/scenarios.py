@@ -69,7 +69,8 @@ def make_long_clip(folder):
     part, whole = f"{folder}/part.mp4", f"{folder}/long.mp4"
     quiet = ["ffmpeg", "-nostdin", "-loglevel", "error"]
     subprocess.run([*quiet, "-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=30:duration=2",
-                    "-c:v", "libx264", "-preset", "veryfast", "-crf", "40", "-g", "60", part], check=True)
+                    "-c:v", "libx264", "-preset", "veryfast", "-crf", "40", "-g", "60",
+                    part], check=True)
     subprocess.run([*quiet, "-stream_loop", "24", "-i", part, "-c", "copy", whole], check=True)
     return type(DEMO)(whole)
 

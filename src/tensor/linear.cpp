@@ -93,10 +93,10 @@ double MatrixType::bytes_per_weight() const {
 Matrix new_matrix(ggml_context* context, const MatrixType& type, std::int64_t rows,
                   std::int64_t columns) {
   Matrix matrix{nullptr, rows, columns, type.packed};
-  matrix.tensor =
-      type.packed ? ggml_new_tensor_1d(context, GGML_TYPE_I8,
-                                       static_cast<std::int64_t>(matrix.packed_shape().bytes()))
-                  : ggml_new_tensor_2d(context, type.plain, columns, rows);
+  matrix.tensor = type.packed
+                      ? ggml_new_tensor_1d(context, GGML_TYPE_I8,
+                                           static_cast<std::int64_t>(matrix.packed_shape().bytes()))
+                      : ggml_new_tensor_2d(context, type.plain, columns, rows);
   return matrix;
 }
 
