@@ -7,7 +7,7 @@
 ARG BUILD_BASE=debian:12-slim
 
 FROM ${BUILD_BASE} AS page
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates npm
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip
 ARG NEXT_PUBLIC_API_URL=http://localhost:8000
 WORKDIR /src
 COPY tools tools

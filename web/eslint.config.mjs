@@ -31,7 +31,7 @@ const zones = [
 ].filter((zone) => zone.from.length > 0);
 
 export default ts.config(
-  { ignores: ['.next/', 'out/', 'next-env.d.ts', 'src/lib/api/schema.d.ts'] },
+  { ignores: ['.next/', 'out/', 'next-env.d.ts', '.cache/'] },
   ...ts.configs.recommendedTypeChecked,
   {
     languageOptions: {

@@ -1,6 +1,6 @@
 'use client';
 
-import dynamic from 'next/dynamic';
+import { lazy, Suspense } from 'react';
 import type { Attempt, Params, Video } from '@/lib/session/types';
 import { isRunning } from '@/lib/session/types';
 import type { Remedy } from '@/lib/strings/problems';
@@ -12,7 +12,7 @@ import { Report } from './report';
 import { RetryMenu } from './retry-menu';
 
 // Not needed before there is an answer, and a third of the page's script.
-const Markdown = dynamic(() => import('./markdown'), { ssr: false });
+const Markdown = lazy(() => import('./markdown'));
 
 export interface AnswerActions {
   onSeek: (seconds: number) => void;
@@ -48,7 +48,9 @@ export function AnswerCard(props: Props) {
           {attempt.text === '' ? (
             <p className="text-soft">{ui.answer.empty}</p>
           ) : (
-            <Markdown text={attempt.text} duration={duration} onSeek={onSeek} />
+            <Suspense fallback={<p className="whitespace-pre-wrap">{attempt.text}</p>}>
+              <Markdown text={attempt.text} duration={duration} onSeek={onSeek} />
+            </Suspense>
           )}
         </div>
       )}

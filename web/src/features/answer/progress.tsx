@@ -67,28 +67,32 @@ function Stages({ attempt, sending }: { attempt: Attempt; sending: Sending }) {
       </div>
     );
   }
+  const begun = attempt.stages.map((stage) => stage.name);
+  const ahead = usual.filter((name) => !begun.includes(name));
   return (
     <ul className="mt-3 space-y-2">
-      {attempt.stages.map((stage) => {
-        const done = stage.total > 0 && stage.done >= stage.total;
-        return (
-          <li key={stage.name} className="flex items-center gap-3 text-sm">
-            <span className={`w-36 shrink-0 ${done ? 'text-soft' : ''}`}>
-              {stageName(stage.name)}
-            </span>
-            {done ? (
-              <Icon name="check" className="size-4 text-good" />
-            ) : (
-              <Bar share={share(stage)} label={stageName(stage.name)} />
-            )}
-          </li>
-        );
-      })}
-      {attempt.stages.length === 0 && (
-        <li>
-          <Bar share={null} label={headlineOf(attempt)} />
-        </li>
-      )}
+      {attempt.stages.map((stage) => (
+        <StageRow key={stage.name} name={stage.name} part={share(stage)} />
+      ))}
+      {ahead.map((name) => (
+        <StageRow key={name} name={name} part={0} />
+      ))}
     </ul>
+  );
+}
+
+const usual = ['decode', 'vision', 'prefill'];
+
+function StageRow({ name, part }: { name: string; part: number | null }) {
+  const waiting = part === 0;
+  return (
+    <li className={`flex items-center gap-3 text-sm ${waiting || part === 1 ? 'text-soft' : ''}`}>
+      <span className="w-36 shrink-0">{stageName(name)}</span>
+      {part === 1 ? (
+        <Icon name="check" className="size-4 text-good" />
+      ) : (
+        !waiting && <Bar share={part} label={stageName(name)} />
+      )}
+    </li>
   );
 }

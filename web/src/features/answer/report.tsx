@@ -10,7 +10,7 @@ export function Report({ answer }: { answer: Answer }) {
   const { usage, timings_ms } = answer;
   const cached = usage.cached_tokens ?? usage.prompt_tokens_details?.cached_tokens ?? 0;
   const video = answer.video_report.reduce((sum, report) => sum + report.video_tokens, 0);
-  const [prompt, said] = [count(usage.prompt_tokens), count(usage.completion_tokens)];
+  const [prompt, said] = [count(usage.prompt_tokens ?? 0), count(usage.completion_tokens ?? 0)];
   const tokens = words.tokensOf(count(video), prompt, said);
   const { first_token, total } = timings_ms;
   return (

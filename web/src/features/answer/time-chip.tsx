@@ -28,7 +28,7 @@ export function TimeChip({ text, seconds, duration, onSeek }: Props) {
       type="button"
       data-testid="time-chip"
       data-seconds={seconds}
-      aria-label={ui.answer.seek(time)}
+      aria-label={ui.answer.seek(shown)}
       onClick={() => onSeek(seconds)}
       className={`mx-0.5 inline-flex min-h-6 items-center rounded-md bg-wash px-1.5 font-sans
         text-[0.95em] font-medium text-brand tabular-nums hover:underline`}

@@ -89,12 +89,7 @@ function Row({
   });
   return (
     <li className="flex items-center gap-1 rounded-xl hover:bg-sunk">
-      <button
-        type="button"
-        aria-label={ui.history.open(entry.title)}
-        onClick={onOpen}
-        className="min-w-0 flex-1 px-3 py-2 text-left"
-      >
+      <button type="button" onClick={onOpen} className="min-w-0 flex-1 px-3 py-2 text-left">
         <span className="block truncate font-medium">{entry.title}</span>
         <span className="block truncate text-sm text-soft">
           {[...entry.videos, when].join(' · ')}

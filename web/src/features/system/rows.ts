@@ -1,4 +1,5 @@
 import type { Health } from '@/lib/api/types';
+import { bytes } from '@/lib/format';
 import { ui } from '@/lib/strings/ui';
 
 /** What `health/detailed` says, as rows to read; what it leaves out has no row. */
@@ -9,19 +10,24 @@ export function systemRows(health: Health): [string, string][] {
     [ui.system.model, model.loaded ? (model.name ?? model.path) : ui.system.loading],
     [ui.system.backend, model.backend],
     [ui.system.device, devices || null],
-    [ui.system.cpu, text(health.cpu)],
-    [ui.system.memory, text(health.memory)],
+    [ui.system.cpu, cpu(health.cpu ?? {})],
+    [ui.system.memory, memory(health.memory ?? {})],
     [ui.system.queue, ui.system.queueOf(queue.running, queue.waiting, queue.capacity)],
     [ui.system.version, version],
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }
 
-function text(value: unknown): string | null {
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
-  if (typeof value !== 'object' || value === null) return null;
-  return Object.entries(value)
-    .filter(([, item]) => ['string', 'number', 'boolean'].includes(typeof item))
-    .map(([name, item]) => `${name.replaceAll('_', ' ')} ${String(item)}`)
-    .join(', ');
+/** The machine's facts are open-ended in the service's own words; these are the ones shown. */
+interface Machine {
+  name?: string;
+  threads?: number;
+  total_bytes?: number;
+  available_bytes?: number;
 }
+
+const cpu = ({ name, threads }: Machine) =>
+  [name, threads && ui.system.threads(threads)].filter(Boolean).join(' · ');
+
+const memory = ({ total_bytes: total, available_bytes: free }: Machine) =>
+  total && free ? ui.system.free(bytes(free), bytes(total)) : null;

@@ -27,7 +27,6 @@ export function VideoList({ videos, activeKey, onActivate, onRemove, onUploadAga
           <div className="flex items-center gap-2">
             <button
               type="button"
-              aria-label={ui.zone.show(video.name)}
               aria-pressed={video.key === activeKey}
               onClick={() => onActivate(video.key)}
               className="flex min-h-9 min-w-0 flex-1 items-center gap-2 text-left"

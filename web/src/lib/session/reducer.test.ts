@@ -94,7 +94,7 @@ describe('an attempt', () => {
 
   it('tells the error of the service', () => {
     const error = {
-      code: 'context_overflow',
+      code: 'context_overflow' as const,
       message: '5000 of 4096',
       field: null,
       request_id: 'r',

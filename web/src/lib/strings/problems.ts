@@ -1,5 +1,6 @@
 // What each error means to a person, and what they can do about it.
 import type { StoredProblem } from '../api/problem';
+import type { ErrorCode } from '../api/types';
 
 /** What the button beside an error does; null: there is nothing to press. */
 export type Remedy = 'retry' | 'wait' | 'trim' | 'quick' | 'choose' | 'key' | 'longer' | null;
@@ -23,8 +24,10 @@ export const remedies: Record<Exclude<Remedy, null>, string> = {
   longer: 'Try again and wait longer',
 };
 
-/** Codes of our own, then the service's. */
-const byCode: Record<string, Explanation> = {
+type OwnCode = 'offline' | 'timeout' | 'interrupted' | `client_${string}`;
+
+/** Codes of our own, then the service's; the compiler knows what codes it has. */
+const byCode: Partial<Record<OwnCode | ErrorCode, Explanation>> = {
   offline: it('The server does not answer. Is it running?', 'retry'),
   timeout: it('There was no answer in the time you allow, so it was cancelled.', 'longer'),
   interrupted: it('The page was closed before the question was sent.', 'retry'),
@@ -99,7 +102,7 @@ const byStatus: Record<number, Explanation> = {
 
 /** The sentence and the remedy for a problem; an unknown one is told in the service's words. */
 export function explain(problem: StoredProblem): Explanation {
-  const known = byCode[problem.code] ?? byStatus[problem.status];
+  const known = byCode[problem.code as ErrorCode] ?? byStatus[problem.status];
   return known ?? it(problem.message || 'Something went wrong.', 'retry');
 }
 

@@ -22,7 +22,6 @@ export const ui = {
     addUrl: 'Add link',
     orUrl: 'Or paste a link',
     remove: (name: string) => `Remove ${name}`,
-    show: (name: string) => `Show ${name}`,
     list: 'Videos',
     sending: (share: string, speed: string, left: string) =>
       `Uploading ${share}, ${speed}/s, ${left} left`,
@@ -194,7 +193,6 @@ export const ui = {
   history: {
     label: 'History',
     empty: 'Questions and answers will be kept here, in this browser only.',
-    open: (title: string) => `Open: ${title}`,
     remove: (title: string) => `Forget: ${title}`,
     clear: 'Clear history',
     clearSure: 'Forget everything?',
@@ -211,6 +209,8 @@ export const ui = {
     device: 'Device',
     cpu: 'Processor',
     memory: 'Memory',
+    threads: (n: number) => `${n} threads`,
+    free: (free: string, total: string) => `${free} free of ${total}`,
     queue: 'Queue',
     queueOf: (running: number, waiting: number, capacity: number) =>
       `${running} running, ${waiting} waiting, room for ${capacity}`,

@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, sample, test } from './test';
+
+test('drop a video, see the plan, ask, click a time', async ({ page, tru }) => {
+  await tru.shot('1-start');
+  await tru.accessible();
+  const bytes = [...readFileSync(sample('arrival.mp4'))];
+  const dataTransfer = await page.evaluateHandle((data) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([Uint8Array.from(data)], 'arrival.mp4', { type: 'video/mp4' }));
+    return transfer;
+  }, bytes);
+  await page.dispatchEvent('body', 'dragenter', { dataTransfer });
+  await expect(page.getByText('Drop to add the video')).toBeVisible();
+  await page.dispatchEvent('body', 'drop', { dataTransfer });
+  await page.getByTestId('plan-cost').waitFor();
+
+  const frames = page.getByTestId('plan-strip').locator('img');
+  const balanced = await frames.count();
+  const width = () => frames.first().evaluate((img: HTMLImageElement) => img.naturalWidth);
+  await expect.poll(width).toBeGreaterThan(0);
+  await tru.shot('2-plan');
+  await tru.accessible();
+  await page.getByRole('button', { name: 'All settings' }).click();
+  await page.getByLabel('Frames per second').fill('1');
+  await expect.poll(() => frames.count()).toBeLessThan(balanced);
+  await page.getByRole('button', { name: 'Reset' }).click();
+  await expect.poll(() => frames.count()).toBe(balanced);
+
+  await tru.ask('When does the green star appear?');
+  await page.getByTestId('progress').waitFor();
+  await tru.shot('3-progress');
+  await tru.answered();
+  const chip = tru.answer.getByTestId('time-chip').first();
+  const seconds = Number(await chip.getAttribute('data-seconds'));
+  expect(seconds).toBeGreaterThan(0); // how true it is, the model's own tests measure
+  await chip.click();
+  const player = page.getByTestId('player');
+  const place = () => player.evaluate((video: HTMLVideoElement) => video.currentTime);
+  await expect.poll(place).toBeCloseTo(seconds, 1);
+  await expect(page.getByTestId('timeline').getByTestId('timeline-mark')).toHaveCount(1);
+  await page.getByTestId('report').getByRole('button').click();
+  await expect(page.getByTestId('report')).toContainText(`${balanced} of `);
+  await tru.shot('4-answer');
+  await tru.accessible();
+});
+
+test('export, another try, comparison, follow-up and history', async ({ page, tru }) => {
+  await tru.choose(sample('passing.mp4'));
+  await tru.ask('Which way does the red circle move?');
+  const first = await tru.answered();
+  expect(first).toMatch(/right/i);
+
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByRole('button', { name: 'Copy as JSON' }).click();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(JSON.parse(copied)).toMatchObject({ response: first, video_report: [{ codec: 'h264' }] });
+
+  await page.getByRole('button', { name: 'Ask again: Quick' }).click();
+  await expect(page.getByRole('button', { name: 'Answer 2: Quick' })).toBeVisible();
+  await tru.answered();
+  await page.getByTestId('compare').click();
+  await expect(page.getByTestId('answer')).toHaveCount(2);
+  await tru.shot('5-compare');
+  await tru.accessible();
+
+  await tru.ask('How many shapes are there?');
+  await expect(page.getByRole('article')).toHaveCount(2);
+  await expect(page.getByTestId('answer')).toHaveCount(3);
+  await tru.answered();
+
+  await page.getByTestId('open-history').click();
+  const history = page.getByTestId('history');
+  await expect(history.getByRole('listitem')).toHaveCount(1);
+  await tru.shot('6-history');
+  await tru.accessible();
+  await history.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'New question' }).click();
+  await page.getByTestId('open-history').click();
+  await history.getByRole('button', { name: /^Which way/ }).click();
+  await expect(page.getByRole('article')).toHaveCount(2);
+  await expect(page.getByTestId('plan-cost')).toBeVisible();
+  await page.getByTestId('open-history').click();
+  await history.getByRole('button', { name: 'Clear history' }).click();
+  await history.getByRole('button', { name: 'Yes, forget all' }).click();
+  await expect(history.getByText('will be kept here')).toBeVisible();
+});
+
+test('two videos in one question', async ({ page, tru }) => {
+  await tru.choose(sample('passing.mp4'), sample('arrival.mp4'));
+  await expect(page.getByRole('list', { name: 'Videos' }).getByRole('listitem')).toHaveCount(2);
+  await tru.ask('Describe the video.');
+  expect(await tru.answered()).not.toBe('');
+  await page.getByTestId('report').getByRole('button').click();
+  await expect(page.getByTestId('report')).toContainText('arrival.mp4');
+});
+
+test('a video by its address', async ({ page, tru }) => {
+  const bytes = readFileSync(sample('passing.mp4'));
+  const host = createServer((_, response) => {
+    response.writeHead(200, { 'Content-Type': 'video/mp4', 'Content-Length': bytes.length });
+    response.end(bytes);
+  });
+  await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+  const { port } = host.address() as AddressInfo;
+  await page.getByTestId('url-input').fill(`http://127.0.0.1:${port}/clips/passing.mp4`);
+  await tru.ask('Which way does the red circle move?');
+  expect(await tru.answered()).toMatch(/right/i);
+  await tru.shot('7-url');
+  await tru.accessible();
+  host.close();
+});
+
+test('reload in the middle', async ({ page, tru }) => {
+  await tru.choose(sample('departure.mp4'));
+  await tru.ask('Describe the video.');
+  await page.getByTestId('progress').waitFor();
+  await page.reload();
+  await expect(page.getByRole('article')).toHaveCount(1);
+  expect(await tru.answered()).not.toBe('');
+  await page.getByTestId('plan-cost').waitFor();
+  await tru.shot('8-reloaded');
+});

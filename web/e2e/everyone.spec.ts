@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { expect, sample, test, Tru } from './test';
+
+test('without JavaScript the form is answered with a page', async ({ browser, server }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await expect(page.getByText('JavaScript is off.')).toBeVisible();
+  await new Tru(page).shot('16-no-script');
+  await page.getByTestId('video-input').setInputFiles(sample('passing.mp4'));
+  await page.getByTestId('prompt-input').fill('Which way does the red circle move?');
+  await page.getByTestId('ask').click();
+  await page.waitForURL('**/v1/inference/upload');
+  await expect(page.getByText(/\bright\b/i)).toBeVisible();
+  await new Tru(page).shot('17-no-script-answer');
+  await context.close();
+});
+
+test('by keyboard alone', async ({ page, tru }) => {
+  const press = async (key: string, until: string) => {
+    const there = () => page.evaluate((s) => document.activeElement?.matches(s) ?? false, until);
+    for (let i = 0; i < 60 && !(await there()); i += 1) await page.keyboard.press(key);
+    expect(await there()).toBe(true);
+  };
+  const chooser = page.waitForEvent('filechooser');
+  await press('Tab', '[data-testid="video-input"]');
+  await page.keyboard.press('Enter');
+  await (await chooser).setFiles(sample('arrival.mp4'));
+  await page.getByTestId('plan-cost').waitFor();
+  await press('Tab', '[data-testid="prompt-input"]');
+  await page.keyboard.type('When does the green star appear?');
+  await page.keyboard.press('Control+Enter');
+  await tru.answered();
+  await press('Shift+Tab', '[data-testid="time-chip"]');
+  await tru.shot('18-keyboard');
+  await page.keyboard.press('Enter');
+  const player = page.getByTestId('player');
+  const place = () => player.evaluate((video: HTMLVideoElement) => video.currentTime);
+  await expect.poll(place).toBeGreaterThan(0);
+});
+
+const looks = [
+  { name: '19-dark', colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
+  { name: '20-phone', colorScheme: 'light', viewport: { width: 320, height: 640 } },
+  { name: '21-wall', colorScheme: 'light', viewport: { width: 3840, height: 2160 } },
+] as const;
+
+for (const { name, colorScheme, viewport } of looks) {
+  test(`looks: ${name}`, async ({ page, tru }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.setViewportSize(viewport);
+    await tru.shot(`${name}-start`);
+    await tru.choose(sample('arrival.mp4'));
+    await tru.ask('Describe the video.');
+    await tru.answered();
+    await page.getByTestId('report').getByRole('button').click();
+    await page.getByRole('button', { name: 'All settings' }).click();
+    const shown = await page.evaluate(() => ({
+      theme: document.documentElement.dataset.theme,
+      beyond: document.documentElement.scrollWidth - innerWidth,
+    }));
+    expect(shown).toEqual({ theme: colorScheme, beyond: 0 });
+    await tru.shot(name);
+    await tru.accessible();
+    await page.getByTestId('open-system').click();
+    await expect(page.getByTestId('system')).toContainText('demo');
+    await tru.accessible();
+    await tru.shot(`${name}-system`);
+  });
+}
+
+test('light on the wire, quick and still', async ({ page, server }) => {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Network.enable');
+  const scripts = new Set<string>();
+  let bytes = 0;
+  cdp.on('Network.responseReceived', ({ requestId, type }) => {
+    if (type === 'Script') scripts.add(requestId);
+  });
+  cdp.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    if (scripts.has(requestId)) bytes += encodedDataLength;
+  });
+  await page.addInitScript(() => {
+    const seen = { lcp: 0, cls: 0 };
+    Object.assign(window, { seen });
+    const watch = (type: string, each: (entry: PerformanceEntry & { value: number }) => void) =>
+      new PerformanceObserver((list) => {
+        list.getEntries().forEach((entry) => each(entry as PerformanceEntry & { value: number }));
+      }).observe({ type, buffered: true });
+    watch('largest-contentful-paint', (entry) => (seen.lcp = entry.startTime));
+    watch('layout-shift', (entry) => (seen.cls += entry.value));
+  });
+  await page.goto(server.url);
+  await page.getByTestId('url-input').waitFor();
+  await page.waitForTimeout(2000);
+  const { seen } = await page.evaluate(() => window as unknown as { seen: Record<string, number> });
+  console.log(`script ${bytes} bytes, LCP ${seen.lcp} ms, CLS ${seen.cls}`);
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes).toBeLessThanOrEqual(200_000);
+  expect(seen.cls).toBe(0);
+  expect(seen.lcp).toBeLessThanOrEqual(1000);
+});
+
+test('the types are what the service declares', ({ server }) => {
+  const script = path.join(import.meta.dirname, '../scripts/api_types.mjs');
+  execFileSync(process.execPath, [script, server.url, '--check'], { stdio: 'inherit' });
+});
