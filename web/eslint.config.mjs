@@ -51,6 +51,6 @@ export default ts.config(
     },
   },
   { files: ['**/*.tsx'], ...a11y.flatConfigs.strict },
-  hooks.configs.flat['recommended-latest'],
+  { files: ['src/**'], ...hooks.configs.flat['recommended-latest'] },
   { files: ['**/*.mjs'], ...ts.configs.disableTypeChecked },
 );

@@ -41,7 +41,7 @@ export function Player(props: Props) {
       className="overflow-hidden rounded-2xl border border-line bg-card"
     >
       <div ref={frame} className="grid max-h-[55dvh] place-items-center overflow-hidden bg-black">
-        <div className="relative max-h-[55dvh]" style={aspect(size)}>
+        <div className="relative max-h-[55dvh]" style={source === null ? whole : aspect(size)}>
           {source !== null && (
             // The clip's own words are what is asked about; there is no caption track to offer.
             // eslint-disable-next-line jsx-a11y/media-has-caption
@@ -105,9 +105,11 @@ export function Player(props: Props) {
   );
 }
 
+const whole = { width: '100%' };
+
 /** The area has the picture's own shape, so that boxes drawn over it are where they belong. */
 function aspect(size: VideoReport | null): CSSProperties {
-  if (!size || size.width === 0) return { width: '100%' };
+  if (!size || size.width === 0) return whole;
   const turned = Math.abs(size.rotation_deg) % 180 === 90;
   const ratio = turned ? size.height / size.width : size.width / size.height;
   return { aspectRatio: String(ratio), width: `min(100%, ${55 * ratio}dvh)` };

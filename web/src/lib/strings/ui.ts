@@ -20,7 +20,6 @@ export const ui = {
     url: 'Video address',
     urlHint: 'https://… a link to a video file',
     addUrl: 'Add link',
-    orUrl: 'Or paste a link',
     remove: (name: string) => `Remove ${name}`,
     list: 'Videos',
     sending: (share: string, speed: string, left: string) =>
@@ -29,7 +28,6 @@ export const ui = {
     checking: 'Reading the file…',
     stopped: 'Not uploaded',
     again: 'Upload again',
-    chooseAgain: 'Choose the file again',
     fetched: 'Fetched by the server when you ask',
   },
 
@@ -145,13 +143,12 @@ export const ui = {
     copyJson: 'Copy as JSON',
     copied: 'Copied',
     srt: 'Save as SRT',
-    vtt: 'Save as WebVTT',
+    vtt: 'Save as VTT',
     retry: 'Ask again',
     retryAs: (preset: string) => `Ask again: ${preset}`,
     attempt: (n: number, preset: string) => `Answer ${n}: ${preset}`,
     attempts: 'Answers to this question',
     compare: 'Side by side',
-    single: 'One at a time',
     cut: 'The answer reached its longest length and stops here.',
     empty: 'The model gave no words.',
     image: 'picture',
@@ -232,8 +229,6 @@ export const ui = {
       'This is the small demo model: it only knows coloured shapes. For real videos ' +
       'get a real model:',
     command: 'tru pull Qwen/Qwen3-VL-2B-Instruct',
-    then: 'then start with',
-    start: './run serve --model Qwen/Qwen3-VL-2B-Instruct',
     hide: 'Hide this note',
   },
 
