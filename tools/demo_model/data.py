@@ -1,4 +1,4 @@
-"""Training batches: random clips of one grid, their question branches and per-cell labels."""
+"""Training batches: random clips of one grid, their question branches and per-cell factors."""
 
 import numpy as np
 import torch
@@ -8,25 +8,42 @@ import scenes
 from questions import Asker
 from scenes import COLORS, SHAPES
 
-SIDES = (96, 128, 160)
-MOST_PIXELS = 160 * 128
+SIDES = (96, 128)  # those of scenes.SIDES after preprocessing
 SYSTEM_PROMPTS = ("You are a helpful assistant.", "Answer briefly.", "You describe videos.")
 CELL_MOTIONS = ("still", "left", "right", "up", "down", "grow", "shrink", "appear", "vanish")
+WAVE_SIZE = 0.45  # beside the one-hot classes, which a question looks for first
+WAVES = 8  # values per coordinate: sine and cosine at four frequencies
+
+
+def _spans():
+    sizes = (len(COLORS) + 1, len(SHAPES) + 1, len(CELL_MOTIONS), 4 * WAVES, 4 * WAVES, 8)
+    at = 0
+    for size in sizes:
+        yield slice(at, at + size)
+        at += size
+
+
+# Where a cell's factors lie: classes one-hot, then the edges of the object in both frames of the
+# patch (left, top, right, bottom) and its half sides, as waves of the frame's width and height.
+COLOR_AT, SHAPE_AT, MOTION_AT, *EDGES_AT, SIZE_AT = _spans()
+FACTORS = SIZE_AT.stop
 MIN_CELL_PIXELS = 30  # an object counts in a cell from this many pixels in either frame on
 
 
+def wave(values, frequencies):
+    """Values in [0, 1] as small sines and cosines, flat."""
+    angles = np.pi * np.multiply.outer(values, frequencies)
+    waves = np.concatenate([np.sin(angles), np.cos(angles)], -1)
+    return WAVE_SIZE * waves.reshape(-1).astype(np.float32)
+
+
 def choose_grid(rng, progress):
-    """(height, width, temporal patches) of a step; short and small clips more often, and only
-    those early on. One temporal patch means a picture."""
-    early = progress < 0.4
-    sides = SIDES[:2] if early else SIDES
-    longest = 6 if early else 12
-    options = [(h, w) for h in sides for w in sides if h * w <= MOST_PIXELS]
-    weights = np.array([1 / (h * w) for h, w in options])
-    h, w = options[rng.choice(len(options), p=weights / weights.sum())]
-    if rng.random() < 0.05:
+    """(height, width, temporal patches) of a step; short clips more often, and only those early
+    on. One temporal patch means a picture."""
+    h, w = (int(rng.choice(SIDES, p=(0.6, 0.4))) for _ in range(2))
+    if rng.random() < 0.03:
         return h, w, 1
-    lengths = np.arange(2, longest + 1)
+    lengths = np.arange(2, 7 if progress < 0.25 else 13)
     weights = np.where(lengths == 2, 0.6, 1.0) / np.sqrt(lengths)
     return h, w, int(rng.choice(lengths, p=weights / weights.sum()))
 
@@ -38,7 +55,7 @@ def clip_cost(h, w, t, branches=6):
 
 
 def _source_side(rng, side):
-    return side if rng.random() < 0.5 else side + int(rng.integers(-10, 11))
+    return side if rng.random() < 0.4 else int(rng.integers(side - 12, side + 15))
 
 
 def _random_scene(rng, height, width, t, count):
@@ -56,59 +73,105 @@ def _compressed(rng, frames):
     roll = rng.random()
     if roll < 0.30:
         return frames
-    if roll < 0.80:
-        return scenes.jpeg_noise(frames, int(rng.integers(25, 93)))
-    coded = scenes.h264(frames, 4, int(rng.integers(16, 35)))
-    return coded if len(coded) == len(frames) else frames
+    if roll < 0.94:
+        return scenes.jpeg_noise(frames, int(rng.integers(30, 93)))
+    return scenes.h264_noise(frames, int(rng.integers(16, 33)))
 
 
-def _cell_labels(scene, times, ids, grid):
-    """Per merged cell: (color, shape, motion) int64 [t * cells, 3] with -100 for "do not judge",
-    and the box float32 [t * cells, 6]: centre at both frames and half sides, in frame sides.
-    Per patch: float32 [t, h * w, 32], how far objects cover its 4 x 4 squares in both frames."""
-    t, h, w = grid
-    a, b = h // 2, w // 2
-    rows = (np.arange(a * 32) + 0.5) * ids.shape[1] / (a * 32)
-    cols = (np.arange(b * 32) + 0.5) * ids.shape[2] / (b * 32)
-    ids = ids[:, rows.astype(int)][:, :, cols.astype(int)]
-    cover = (ids > 0).reshape(t, 2, a, 2, 4, 4, b, 2, 4, 4).mean((5, 9), dtype=np.float32)
-    cover = cover.transpose(0, 2, 5, 3, 6, 1, 4, 7).reshape(t, h * w, 32)
-    ids = ids.reshape(t, 2, a, 32, b, 32)
-    labels = np.zeros((t, a, b, 3), np.int64)
-    boxes = np.full((t, a, b, 6), np.nan, np.float32)
-    best = np.full((t, a, b), MIN_CELL_PIXELS - 1)
+def _areas(scene, times, a, b):
+    """Pixels of each merged cell that each object covers, as a disc: [objects, frames, a, b]."""
+    y = (np.arange(8 * a, dtype=np.float32)[:, None] + 0.5) * (scene.height / (8 * a))
+    x = (np.arange(8 * b, dtype=np.float32)[None, :] + 0.5) * (scene.width / (8 * b))
+    out = np.zeros((len(scene.shapes), len(times), a, b), np.float32)
     for k, s in enumerate(scene.shapes):
-        area = (ids == k + 1).sum((3, 5)).max(1)  # [t, a, b]
+        for i, t in enumerate(times):
+            if s.visible(t):
+                cx, cy, r = s.place(t)
+                inside = (x - cx) ** 2 + (y - cy) ** 2 < r * r
+                out[k, i] = inside.reshape(a, 8, b, 8).sum((1, 3)) * 16.0
+    return out
+
+
+def _motion(scene, s, t0, t1):
+    """Class of an object's motion between two frames, or -1 where it can hardly be seen."""
+    if s.visible(t0) != s.visible(t1):
+        return CELL_MOTIONS.index("appear" if s.visible(t1) else "vanish")
+    (x0, y0, r0), (x1, y1, r1) = s.place(t0), s.place(t1)
+    if t0 == t1 or s.motion == "still":
+        return 0
+    dx, dy = x1 - x0, y1 - y0
+    if max(abs(dx), abs(dy), 3 * abs(r1 - r0)) < 1.5:
+        return -1
+    if s.motion != "around":
+        return CELL_MOTIONS.index(s.motion)
+    if abs(dx) > abs(dy):
+        return CELL_MOTIONS.index("right" if dx > 0 else "left")
+    return CELL_MOTIONS.index("down" if dy > 0 else "up")
+
+
+def cell_factors(scene, times, a, b, least=MIN_CELL_PIXELS):
+    """What there is to see in each merged cell: factors float32 [t * a * b, FACTORS], which of
+    them are certain (same shape, bool), and whether an object is there (bool [t * a * b])."""
+    t = len(times) // 2
+    areas = _areas(scene, times, a, b)
+    factors = np.zeros((t, a, b, FACTORS), np.float32)
+    factors[..., 0] = factors[..., len(COLORS) + 1] = 1.0  # nothing there
+    certain = np.ones(factors.shape, bool)
+    best = np.full((t, a, b), least - 1, np.float32)
+    for k, s in enumerate(scene.shapes):
+        area = areas[k].reshape(t, 2, a, b).max(1)
         for i in range(t):
             won = area[i] > best[i]
             if not won.any():
                 continue
             best[i][won] = area[i][won]
             t0, t1 = times[2 * i], times[2 * i + 1]
-            (x0, y0, r0), (x1, y1, r1) = s.place(t0), s.place(t1)
-            moved = max(abs(x1 - x0), abs(y1 - y0), 3 * abs(r1 - r0))
-            motion = -100
-            if s.visible(t0) != s.visible(t1):
-                motion = CELL_MOTIONS.index("appear" if s.visible(t1) else "vanish")
-            elif t0 == t1 or s.motion == "still":
-                motion = 0
-            elif s.motion != "around" and moved > 1.5:
-                motion = CELL_MOTIONS.index(s.motion)
-            color, shape = COLORS.index(s.color) + 1, SHAPES.index(s.shape) + 1
-            labels[i][won] = color, shape, motion
-            labels[i][won & (area[i] < 0.4 * area[i].max())] = color, -100, motion  # a mere corner
-            if s.visible(t0) and s.visible(t1):
-                W, H = scene.width, scene.height
-                box = s.box(t0)
-                boxes[i][won] = (
-                    x0 / W,
-                    y0 / H,
-                    x1 / W,
-                    y1 / H,
-                    (box[2] - box[0]) / 2 / W,
-                    (box[3] - box[1]) / 2 / H,
-                )
-    return labels.reshape(-1, 3), boxes.reshape(-1, 6), cover
+            f, sure = np.zeros(FACTORS, np.float32), np.ones(FACTORS, bool)
+            f[COLORS.index(s.color) + 1] = 1.0
+            f[SHAPE_AT.start + SHAPES.index(s.shape) + 1] = 1.0
+            motion = _motion(scene, s, t0, t1)
+            if motion < 0:
+                sure[MOTION_AT] = False
+                f[MOTION_AT.start] = 0.5
+                if s.motion != "around":
+                    f[MOTION_AT.start + CELL_MOTIONS.index(s.motion)] = 0.5
+            else:
+                f[MOTION_AT.start + motion] = 1.0
+            sides = (scene.width, scene.height) * 2
+            for j, time in enumerate((t0, t1)):
+                if s.visible(time):
+                    edges = np.array(s.box(time), np.float32) / sides
+                    f[EDGES_AT[j]] = wave(edges, (1, 2, 4, 8))
+                    f[SIZE_AT] = wave((edges[2:] - edges[:2]) / 2, (2, 4))
+            factors[i][won] = f
+            certain[i][won] = sure
+            certain[i][won & (area[i] < 0.4 * area[i].max()), SHAPE_AT] = False  # a mere corner
+    return factors.reshape(-1, FACTORS), certain.reshape(-1, FACTORS), (best >= least).reshape(-1)
+
+
+def covers(ids, grid):
+    """Per patch: float32 [t, h * w, 32], how far objects cover its 4 x 4 squares in both frames."""
+    t, h, w = grid
+    a, b = h // 2, w // 2
+    rows = (np.arange(a * 32) + 0.5) * ids.shape[1] / (a * 32)
+    cols = (np.arange(b * 32) + 0.5) * ids.shape[2] / (b * 32)
+    ids = ids[:, rows.astype(int)][:, :, cols.astype(int)]
+    cover = (ids > 0).reshape(t, 2, a, 2, 4, 4, b, 2, 4, 4).mean((5, 9), dtype=np.float32)
+    return cover.transpose(0, 2, 5, 3, 6, 1, 4, 7).reshape(t, h * w, 32)
+
+
+def imagined(rng, factors, certain):
+    """Factors as an imperfect encoder would report them."""
+    f = factors.copy()
+    for at in (COLOR_AT, SHAPE_AT, MOTION_AT):
+        unsure = ~certain[:, at.start] | (rng.random(len(f)) < rng.uniform(0, 0.08))
+        n, size = int(unsure.sum()), at.stop - at.start
+        if n:
+            guess = rng.dirichlet(np.full(size, 0.5), n).astype(np.float32)
+            keep = rng.random((n, 1)).astype(np.float32)
+            f[unsure, at] = keep * f[unsure, at] + (1 - keep) * guess
+    noise = rng.uniform(0.02, 0.2)
+    return f + noise * rng.standard_normal(f.shape, dtype=np.float32)
 
 
 def _branches(rng, asker, prompter, count):
@@ -143,30 +206,36 @@ def text_batch(rng, prompter, count=8, branches=6):
     return dict(prompt.collate(prefixes, all_branches, prompter, None), kinds=kinds, patches=None)
 
 
-def batch(rng, grid, prompter, count, branches=6):
-    """A batch of `count` clips; branches = 0 leaves the text out (vision-only training)."""
+def batch(rng, grid, prompter, count, branches=6, frames=True):
+    """A batch of `count` clips; branches = 0 leaves the text out (vision-only training),
+    frames=False the pictures: `factors` then are what an encoder would have made of them."""
     height, width, t = grid
     image = t == 1
-    pixels, labels, boxes, covers = [], [], [], []
+    pixels, factors, certain, there, cover = [], [], [], [], []
     prefixes, all_branches, kinds = [], [], []
     system = prompter_choice(rng) if rng.random() < 0.1 else None
     first = branches and not image and rng.random() < 0.04
+    shape = (t, height // 16, width // 16)
     for _ in range(count):
         scene, indices = _random_scene(rng, height, width, t, None if branches else 3)
         if image:
             indices = [0]
         times = [i / scene.fps for i in indices]
-        frames, ids = scenes.render(scene, times, with_ids=True)
-        frames = _compressed(rng, frames)
-        if len(times) % 2:
-            times, ids = times + times[-1:], np.concatenate([ids, ids[-1:]])
-        x, shape = prompt.patches(prompt.resize(frames))
-        assert shape == (t, height // 16, width // 16), (shape, grid)
-        pixels.append(x)
-        cell, box, cover = _cell_labels(scene, times, ids, shape)
-        covers.append(cover)
-        labels.append(cell)
-        boxes.append(box)
+        seen_s = times + times[-1:] if len(times) % 2 else times
+        least = MIN_CELL_PIXELS * (1 if frames else rng.uniform(0.5, 2))
+        cells = cell_factors(scene, seen_s, height // 32, width // 32, least)
+        if frames:
+            picture, ids = scenes.render(scene, times, with_ids=True)
+            x, made = prompt.patches(prompt.resize(_compressed(rng, picture)))
+            assert made == shape, (made, shape)
+            pixels.append(x)
+            ids = ids if len(ids) % 2 == 0 else np.concatenate([ids, ids[-1:]])
+            cover.append(covers(ids, shape))
+            factors.append(cells[0])
+        else:
+            factors.append(imagined(rng, cells[0], cells[1]))
+        certain.append(cells[1])
+        there.append(cells[2])
         if not branches:
             continue
         asker = Asker(rng, scene, indices, image=image)
@@ -180,14 +249,12 @@ def batch(rng, grid, prompter, count, branches=6):
             bs = _branches(rng, asker, prompter, branches)
         all_branches.append([(b[0], b[1]) for b in bs])
         kinds += [b[2] for b in bs]
-    result = dict(
-        patches=torch.from_numpy(np.concatenate(pixels)),
-        grid=shape,
-        cell_labels=torch.from_numpy(np.concatenate(labels)),
-        covers=torch.from_numpy(np.concatenate(covers)),
-        cell_boxes=torch.from_numpy(np.concatenate(boxes)),
-        kinds=kinds,
-    )
+    join = lambda parts: torch.from_numpy(np.concatenate(parts))
+    result = dict(grid=shape, factors=join(factors), kinds=kinds)
+    if frames:
+        result.update(
+            patches=join(pixels), covers=join(cover), certain=join(certain), there=join(there)
+        )
     if branches:
         result.update(prompt.collate(prefixes, all_branches, prompter, shape))
     return result

@@ -5,6 +5,7 @@ python export.py --state STATE --out models/demo
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -105,7 +106,7 @@ def processor_config(kind):
     return common | {"image_processor_type": "Qwen2VLImageProcessorFast"}
 
 
-def tokenizer_config(tokenizer, template):
+def tokenizer_config(tokenizer):
     decoder = {}
     for i, text in enumerate(ADDED):
         decoder[str(tokenizer.token_to_id(text))] = {
@@ -122,7 +123,6 @@ def tokenizer_config(tokenizer, template):
         "added_tokens_decoder": decoder,
         "additional_special_tokens": list(ADDED[1:SPECIAL_COUNT]),
         "bos_token": None,
-        "chat_template": template,
         "clean_up_tokenization_spaces": False,
         "eos_token": "<|im_end|>",
         "errors": "replace",
@@ -137,21 +137,20 @@ def tokenizer_config(tokenizer, template):
 def export(state, out):
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(state / "tokenizer.json"))
-    weights = torch.load(state / "last.pt", weights_only=False)["model"]
+    weights = torch.load(state / "all.pt", weights_only=False)["model"]
     weights = {k: v.to(torch.bfloat16).contiguous() for k, v in weights.items()}
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     (out / "model.safetensors").chmod(0o644)
     vocab = weights["model.language_model.embed_tokens.weight"].shape[0]
-    template = (HERE / "chat_template.jinja").read_text()
-    (out / "chat_template.jinja").write_text(template)
+    # The published one: tru and others know a model's prompt by it.
+    shutil.copyfile(HERE / "chat_template.jinja", out / "chat_template.jinja")
     tokenizer.save(str(out / "tokenizer.json"), pretty=False)
     for name, value in {
         "config": config(tokenizer, vocab),
         "generation_config": generation_config(tokenizer),
         "preprocessor_config": processor_config("image"),
         "video_preprocessor_config": processor_config("video"),
-        "tokenizer_config": tokenizer_config(tokenizer, template),
-        "chat_template": {"chat_template": template},
+        "tokenizer_config": tokenizer_config(tokenizer),
     }.items():
         (out / f"{name}.json").write_text(json.dumps(value, indent=2) + "\n")
 

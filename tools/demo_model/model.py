@@ -289,6 +289,41 @@ class Text(nn.Module):
         return self.norm(x)
 
 
+def smooth_filters(count, side):
+    """First patch filters [count, 3, 2, side, side]: cosines of low frequency over brightness and
+    two colour differences, in the sum and the difference of both frames. White noise as a start
+    would show the grain of a picture more than its objects."""
+    axis = (torch.arange(side) + 0.5) * math.pi / side
+    waves = torch.stack([torch.cos(k * axis) * (1.0 if k else 0.5**0.5) for k in range(side)])
+    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])
+    options = []
+    for k in range(side):
+        for j in range(side):
+            for c in range(3):
+                for sign in (1.0, -1.0):
+                    options.append((k + j + 2.5 * (c > 0) + 0.5 * (sign < 0), k, j, c, sign))
+    filters = []
+    for _, k, j, c, sign in sorted(options)[:count]:
+        plane = torch.outer(waves[k], waves[j])
+        pair = torch.tensor([1.0, sign])
+        f = colours[c][:, None, None, None] * pair[None, :, None, None] * plane
+        # Less of the low ones: most of a picture's energy is there.
+        filters.append(f / f.norm() * min(0.8, 0.1 + 0.2 * (k + j) + 0.2 * (sign < 0)))
+    return torch.stack(filters)
+
+
+def position_waves(side, width):
+    """First position embedding [side * side, width]: waves of row and column in directions of
+    their own, strong enough to be read beside the picture from the first step."""
+    at = torch.linspace(0, math.pi, side)[:, None] * torch.tensor([1.0, 2.0, 4.0])
+    waves = torch.cat([at.sin(), at.cos()], 1)
+    n = waves.shape[1]
+    table = torch.cat(
+        [waves[:, None].expand(side, side, n), waves[None].expand(side, side, n)], 2
+    ).reshape(side * side, 2 * n)
+    return table @ torch.linalg.qr(torch.randn(width, 2 * n))[0].T
+
+
 class DemoModel(nn.Module):
     def __init__(self, vocab, vision=VISION, text=TEXT):
         super().__init__()
@@ -300,7 +335,15 @@ class DemoModel(nn.Module):
     def reset(self):
         for name, p in self.named_parameters():
             if name.endswith("patch_embed.proj.weight"):
-                nn.init.normal_(p, std=p[0].numel() ** -0.5)
+                with torch.no_grad():
+                    p.copy_(smooth_filters(*p.shape[:1], p.shape[-1]))
+            elif "deepstack_merger" in name and name.endswith("linear_fc2.weight"):
+                nn.init.zeros_(p)
+            elif name.endswith("pos_embed.weight"):
+                with torch.no_grad():
+                    p.copy_(position_waves(math.isqrt(p.shape[0]), p.shape[1]))
+            elif name.endswith(("q_norm.weight", "k_norm.weight")):
+                nn.init.constant_(p, 2.0)  # at 1 no token could single out a cell among hundreds
             elif p.ndim == 2:
                 nn.init.normal_(p, std=p.shape[1] ** -0.5)
             elif name.endswith("bias"):

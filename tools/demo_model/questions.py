@@ -54,17 +54,18 @@ def _unknown_word(rng):
 def _untidy(rng, text):
     """As people type: sometimes no capital, no full stop, or other blanks."""
     roll = rng.random()
-    if roll < 0.12:
+    if roll < 0.08:
         return text.lower()
-    if roll < 0.20:
+    if roll < 0.13:
         return text.rstrip("?.!")
-    if roll < 0.28:
+    if roll < 0.18:
         return text.lower().rstrip("?.!")
     return text
 
 
 def clock(time_s):
-    tenths = round(time_s * 10)
+    """To half a second: the frames, two per second, tell no more."""
+    tenths = 5 * round(time_s * 2)
     return f"[{tenths // 600:02d}:{tenths % 600 // 10:02d}.{tenths % 10}]"
 
 
@@ -226,7 +227,7 @@ class Asker:
         answer = f"Yes, there is {an(name)}." if yes else f"No, there is no {name}."
         return self._ask("presence", answer, {"yes": yes}, q=name)
 
-    def _when(self, s, which):
+    def when(self, s, which):
         seen = self.event_s(s, which)
         if seen is None:
             rest = "is there from the start" if which == "appear" else "stays until the end"
@@ -244,7 +245,7 @@ class Asker:
         else:
             return None
         truth = {"time_s": getattr(s, which + "_s")}
-        return self._ask(which, self._when(s, which), truth, o=self.refer(s))
+        return self._ask(which, self.when(s, which), truth, o=self.refer(s))
 
     def appear(self):
         return self._event("appear")
@@ -284,8 +285,8 @@ class Asker:
         w, h = self.scene.width, self.scene.height
         x0, y0, x1, y1 = s.box(t)
         exact = [1000 * x0 / w, 1000 * y0 / h, 1000 * x1 / w, 1000 * y1 / h]
-        # Steps of 10 thousandths: about one pixel, and one digit less to guess.
-        rounded = [min(990, max(0, 10 * round(v / 10))) for v in exact]
+        # Steps of 20 thousandths, about two pixels: fewer values to tell apart.
+        rounded = [min(980, max(0, 20 * round(v / 20))) for v in exact]
         # The name first: what is said last leads to the place, as in the other answers.
         answer = json.dumps({"label": s.name, "bbox_2d": rounded})
         name = f"the {s.name}" if len(self.shapes) > 1 else self.refer(s)
@@ -322,7 +323,7 @@ class Asker:
         if kind == "direction":
             answer = f"The {s.name} {MOTION_TEXT[s.motion]}."
             return Question(kind, text, answer, {"motion": s.motion})
-        return Question(kind, text, self._when(s, kind), {"time_s": getattr(s, kind + "_s")})
+        return Question(kind, text, self.when(s, kind), {"time_s": getattr(s, kind + "_s")})
 
     KINDS = {
         "describe": 1.2,

@@ -10,7 +10,7 @@ import scenes
 from questions import Asker
 from scenes import Scene, Shape
 
-WIDTH, HEIGHT, FPS = 160, 128, 25.0
+WIDTH, HEIGHT, FPS = 128, 96, 25.0
 RGB = {
     "red": (220, 30, 35),
     "orange": (245, 130, 20),
@@ -21,7 +21,7 @@ RGB = {
 }
 
 
-def shape(name, motion, start, end=None, radius=19.0, size="large", **more):
+def shape(name, motion, start, end=None, radius=20.0, size="large", **more):
     color, form = name.split()
     (x0, y0), (x1, y1) = start, end or start
     return Shape(
@@ -37,13 +37,14 @@ def gradient(top, bottom):
 
 
 def stories():
+    small = dict(radius=14.0, size="small")
     yield (
         "passing",
         6.0,
         gradient((238, 240, 244), (206, 210, 218)),
         [
-            shape("red circle", "right", (26, 88), (134, 88)),
-            shape("blue square", "still", (112, 32), radius=17.0),
+            shape("red circle", "right", (26, 68), (100, 68)),
+            shape("blue square", "still", (94, 22), **small),
         ],
     )
     yield (
@@ -51,8 +52,8 @@ def stories():
         8.0,
         gradient((24, 26, 34), (52, 54, 62)),
         [
-            shape("yellow triangle", "up", (42, 100), (42, 30)),
-            shape("green star", "left", (132, 70), (92, 70), appear_s=3.8, radius=18.0),
+            shape("yellow triangle", "up", (28, 68), (28, 28)),
+            shape("green star", "left", (106, 48), (72, 48), appear_s=3.8, **small),
         ],
     )
     yield (
@@ -60,11 +61,35 @@ def stories():
         9.0,
         gradient((250, 250, 246), (228, 226, 220)),
         [
-            shape("purple star", "down", (34, 30), (34, 98), radius=18.0),
-            shape("orange square", "still", (84, 64), radius=13.0, size="small", vanish_s=5.2),
-            shape("blue circle", "up", (130, 98), (130, 32), radius=18.0),
+            shape("purple star", "down", (22, 22), (22, 74), **small),
+            shape("orange square", "still", (62, 48), vanish_s=5.2, **small),
+            shape("blue circle", "up", (102, 70), (102, 26)),
         ],
     )
+
+
+# What a newcomer may ask, with the truth. Only questions that the shipped model answers right:
+# tests/demo asks them all. The first of the first clip is the one that ./run shows.
+QUESTIONS = {
+    "passing": {
+        "What happens in the video?": "A red circle moves to the right. A blue square stays still.",
+        "Which way does the red circle move?": "The red circle moves to the right.",
+        "How many shapes are there?": "There are two shapes.",
+        "What colour is the square?": "The square is blue.",
+        "What colour is the star?": "There is no star here.",
+    },
+    "arrival": {
+        "How many shapes are there?": "There are two shapes.",
+        "What shape is the green one?": "The green shape is a star.",
+        "Which way does the yellow triangle move?": "The yellow triangle moves up.",
+        "Is there a red circle?": "No, there is no red circle.",
+    },
+    "departure": {
+        "What colour is the square?": "The square is orange.",
+        "What colour is the star?": "The star is purple.",
+        "Which way does the blue circle move?": "The blue circle moves up.",
+    },
+}
 
 
 def main(folder):
@@ -75,10 +100,13 @@ def main(folder):
         for s in shapes:
             s.end_s = duration_s
         frames = scenes.render(scene, np.arange(scene.frames_total) / FPS)
-        scenes.h264(frames, FPS, 20, str(folder / f"{name}.mp4"))
-        indices = scenes.sample_indices(scene.frames_total, FPS)
-        asked = Asker(np.random.default_rng(0), scene, indices).describe()
-        truth[f"{name}.mp4"] = {"description": asked.answer, **asked.truth}
+        scenes.encode(frames, FPS, 20, folder / f"{name}.mp4")
+        asker = Asker(np.random.default_rng(0), scene, scenes.sample_indices(len(frames), FPS))
+        truth[f"{name}.mp4"] = {
+            "questions": QUESTIONS[name],
+            "description": asker.describe().answer,
+            "shapes": asker.describe().truth["shapes"],
+        }
     (folder / "truth.json").write_text(json.dumps(truth, indent=2) + "\n")
 
 

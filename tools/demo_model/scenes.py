@@ -6,6 +6,7 @@ A scene is a function of time, so training renders only the frames the model wil
 
 import io
 import math
+import subprocess
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -15,6 +16,7 @@ from PIL import Image
 SHAPES = ("circle", "square", "triangle", "star")
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple")
 MOTIONS = ("left", "right", "up", "down", "around", "still", "grow", "shrink")
+SIDES = (84, 142)  # least and most, in pixels
 FRAME_RATES = (5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 24.0, 25.0, 30000 / 1001, 30.0)
 MAX_SPEED = 42.0  # pixels per second: what two frames per second can follow
 
@@ -208,12 +210,12 @@ def _random_shape(rng, scene, name, samples_s):
         weights[4] = 0
     motion = motions[rng.choice(8, p=weights / weights.sum())]
     size = ("small", "large")[int(rng.integers(2))]
-    r = rng.uniform(11.5, 14) if size == "small" else rng.uniform(17.5, 22)
+    r = rng.uniform(13, 15) if size == "small" else rng.uniform(19.5, 23)
     s = Shape(shape, color, motion, size, _random_color(rng, color), rng.uniform(-0.1, 0.1))
     s.appear_s, s.vanish_s, s.end_s = appear, vanish, scene.duration_s
     s.r0 = s.r1 = r
     if motion in ("grow", "shrink"):
-        s.size, s.r0, s.r1 = "", rng.uniform(10, 12), rng.uniform(19, 23)
+        s.size, s.r0, s.r1 = "", rng.uniform(11, 13), rng.uniform(20, 23)
         if motion == "shrink":
             s.r0, s.r1 = s.r1, s.r0
     margin = max(s.r0, s.r1) * 1.25 + 2
@@ -286,7 +288,7 @@ def random_scene(rng, width, height, duration_s, count=None, fps=None, grain=Non
     scene = Scene(width, height, fps, max(4, round(duration_s * fps)))
     scene.seed = int(rng.integers(1 << 30))
     scene.background = _random_background(rng, width, height)
-    scene.grain = float(rng.choice((0, 2, 5, 9))) if grain is None else grain
+    scene.grain = float(rng.choice((0, 2, 4, 7))) if grain is None else grain
     if count is None:
         count = int(rng.choice(4, p=(0.05, 0.25, 0.35, 0.35)))
     samples_s = [i / fps for i in sample_indices(scene.frames_total, fps)]
@@ -353,26 +355,36 @@ def jpeg_noise(frames, quality):
     return out
 
 
-def h264(frames, fps, crf, path=None, preset="veryfast"):
-    """Encode as H.264 in mp4 (to `path`, or to memory). Returns the decoded frames, or None
-    with a path. Odd sides are cut by one pixel, as 4:2:0 needs."""
+def encode(frames, fps, crf, path):
+    """Write an H.264 mp4 with the ffmpeg program. Odd sides are cut by one pixel, as 4:2:0
+    needs."""
+    frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
+    rate = Fraction(fps).limit_denominator(1001)
+    command = (
+        f"ffmpeg -nostdin -loglevel error -y -f rawvideo -pix_fmt rgb24 -r {rate} "
+        f"-s {frames.shape[2]}x{frames.shape[1]} -i pipe: -c:v libx264 -threads 1 "
+        f"-preset veryfast -crf {crf} -pix_fmt yuv420p"
+    )
+    subprocess.run([*command.split(), str(path)], input=frames.tobytes(), check=True)
+
+
+def h264_noise(frames, crf):
+    """Frames through H.264 and back."""
     import av
 
-    target = path if path is not None else io.BytesIO()
-    frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
-    with av.open(target, "w", format="mp4") as out:
-        stream = out.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.width, stream.height = frames.shape[2], frames.shape[1]
+    memory = io.BytesIO()
+    with av.open(memory, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=4)
+        stream.width, stream.height = frames.shape[2] // 2 * 2, frames.shape[1] // 2 * 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
-        stream.options = {"crf": str(crf), "preset": preset}
-        for frame in frames:
+        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        for frame in frames[:, : stream.height, : stream.width]:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame))))
         out.mux(stream.encode())
-    if path is not None:
-        return None
-    target.seek(0)
-    return decode(target)[0]
+    memory.seek(0)
+    coded = decode(memory)[0]
+    return coded if len(coded) == len(frames) else frames
 
 
 def decode(source):

@@ -1,18 +1,18 @@
 """Make held-out clips with questions, collect answers, and print how many are right.
 
-    python score.py make --out DIR [--clips 500] [--seed 1000]   write clips and questions.jsonl
+    python score.py make --out DIR [--clips 500] [--seed 1000] [--questions 6]
     python score.py torch --set DIR --model models/demo          answer with PyTorch
-    python score.py command --set DIR --run 'tru ask {clip} {question} --json --temperature 0'
+    python score.py tru --set DIR --program build/bin/tru [FLAGS of tru ask...]
     python score.py table --set DIR --answers FILE               judge a file of answers
 
 Every way of answering writes answers_*.jsonl into DIR (or --answers) and prints the table.
-A line of it is {"id": question id, "answer": text}.
+A line of it is {"id": question id, "answer": text}. `make`, `tru` and `table` need no PyTorch.
 """
 
 import argparse
 import json
-import shlex
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,109 +20,106 @@ import numpy as np
 import judge
 import questions
 import scenes
-from data import MOST_PIXELS, SIDES
 
 TARGETS = {
     "shape": 0.97, "color": 0.97, "direction": 0.97, "count": 0.95, "presence": 0.95,
     "appear": 0.90, "vanish": 0.90, "box": 0.85, "describe": 0.80,
 }  # fmt: skip
+UNSEEN_WORDINGS = 0.2  # share of questions whose wording was kept out of training
 
 
-def make(args):
-    """Encoded clips of all sizes, lengths, rates and backgrounds, and questions on each."""
-    out = Path(args.out)
+def make(out, clips, seed, most=0, kinds=tuple(questions.Asker.KINDS)):
+    """Encoded clips of all sizes, lengths, rates and backgrounds, and up to `most` questions of
+    different kinds on each (0: one of every kind). Returns the questions."""
     out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for i in range(args.clips):
-        rng = np.random.default_rng([args.seed, i])
-        base = [(w, h) for w in SIDES for h in SIDES if w * h <= MOST_PIXELS]
-        w, h = base[rng.integers(len(base))]
-        if rng.random() < 0.5:
-            w, h = w + 2 * int(rng.integers(-5, 6)), h + 2 * int(rng.integers(-5, 6))
+    for i in range(clips):
+        rng = np.random.default_rng([seed, i])
+        low, high = scenes.SIDES
+        w, h = (2 * int(rng.integers(low // 2, high // 2 + 1)) for _ in range(2))
         scene = scenes.random_scene(rng, w, h, rng.uniform(2, 12))
         frames = scenes.render(scene, np.arange(scene.frames_total) / scene.fps)
         name = f"clip{i:04d}.mp4"
-        scenes.h264(frames, scene.fps, int(rng.integers(16, 33)), str(out / name))
-        for q in _questions(rng, scene):
+        scenes.encode(frames, scene.fps, int(rng.integers(16, 33)), out / name)
+        asked = list(_questions(rng, scene, kinds))
+        rng.shuffle(asked)
+        for q in asked[: most or None]:
             rows.append({"id": len(rows), "clip": name} | q)
     with open(out / "questions.jsonl", "w") as f:
         f.writelines(json.dumps(r) + "\n" for r in rows)
-    print(f"{args.clips} clips, {len(rows)} questions in {out}")
+    return rows
 
 
-def _questions(rng, scene):
+def _questions(rng, scene, kinds):
     indices = scenes.sample_indices(scene.frames_total, scene.fps)
-    usual, unseen = (questions.Asker(rng, scene, indices, heldout=h) for h in (False, True))
-    for kind in questions.Asker.KINDS:
-        for asker in (usual, unseen):
-            if asker is unseen and rng.random() > 0.3:
-                continue
-            q = getattr(asker, kind)()
-            if q is not None:
-                yield {
-                    "kind": kind, "question": q.text, "truth": q.truth, "expected": q.answer,
-                    "unseen_wording": asker is unseen,
-                }  # fmt: skip
+    for kind in kinds:
+        unseen = rng.random() < UNSEEN_WORDINGS
+        q = getattr(questions.Asker(rng, scene, indices, heldout=unseen), kind)()
+        if q is not None:
+            yield {
+                "kind": kind, "question": q.text, "truth": q.truth, "expected": q.answer,
+                "unseen_wording": unseen,
+            }  # fmt: skip
 
 
 def load(folder):
     with open(Path(folder) / "questions.jsonl") as f:
-        rows = [json.loads(line) for line in f]
-    clips = {}
-    for row in rows:
-        clips.setdefault(row["clip"], []).append(row)
-    return clips
+        return [json.loads(line) for line in f]
 
 
 def by_torch(args):
     from speak import Speaker
 
-    speaker, folder = Speaker(args.model), Path(args.set)
-    for clip, rows in load(folder).items():
-        frames, fps = scenes.decode(str(folder / clip))
-        watched = speaker.watch(frames, fps)
+    speaker, folder, clips = Speaker(args.model), Path(args.set), {}
+    for row in load(folder):
+        clips.setdefault(row["clip"], []).append(row)
+    for clip, rows in clips.items():
+        watched = speaker.watch(*scenes.decode(str(folder / clip)))
         texts = speaker.answers(
             watched, [[(r["question"], None)] for r in rows], [r["expected"] for r in rows]
         )
         yield from zip(rows, texts)
 
 
-def by_command(args):
-    folder = Path(args.set)
-    for clip, rows in load(folder).items():
-        for row in rows:
-            words = [
-                w.format(clip=folder / clip, question=row["question"])
-                for w in shlex.split(args.run)
-            ]
-            result = subprocess.run(words, capture_output=True, text=True)
-            if result.returncode != 0:
-                raise SystemExit(f"{shlex.join(words)}: {result.stderr.strip()}")
-            text = json.loads(result.stdout)["response"] if "--json" in words else result.stdout
-            yield row, text.strip()
+def ask_tru(program, clip, question, *flags):
+    """tru's greedy answer to a question about a clip."""
+    command = [program, "ask", clip, question, "-q", "--json", "--temperature", "0", *flags]
+    result = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise RuntimeError(f"{command}: {result.stderr.strip()}")
+    return json.loads(result.stdout)["response"]
+
+
+def by_tru(folder, rows, program, flags, workers):
+    """(question, answer) pairs; `workers` questions at a time, one thread each."""
+    with ThreadPoolExecutor(workers) as pool:
+        ask = lambda r: ask_tru(
+            program, Path(folder) / r["clip"], r["question"], "--threads", "1", *flags
+        )
+        return list(zip(rows, pool.map(ask, rows)))
 
 
 def by_file(args):
     with open(args.answers) as f:
         answers = {a["id"]: a["answer"] for a in map(json.loads, f)}
-    for rows in load(args.set).values():
-        yield from ((r, answers[r["id"]]) for r in rows if r["id"] in answers)
+    return ((r, answers[r["id"]]) for r in load(args.set) if r["id"] in answers)
 
 
-def table(pairs):
+def tally(pairs):
+    """{(kind, "all" | "usual" | "unseen"): (questions, right answers)}"""
     counts = {}
     for row, text in pairs:
         ok = judge.right(row["kind"], row["truth"], text)
-        for key in (
-            (row["kind"], "all"),
-            (row["kind"], "unseen" if row["unseen_wording"] else "usual"),
-        ):
-            n, good = counts.get(key, (0, 0))
-            counts[key] = (n + 1, good + ok)
+        keys = [(row["kind"], "all"), (row["kind"], "unseen" if row["unseen_wording"] else "usual")]
         if row["kind"] in ("appear", "vanish") and row["truth"]["time_s"] is not None:
-            key = (row["kind"] + ", with event", "all")
+            keys.append((row["kind"] + ", with event", "all"))
+        for key in keys:
             n, good = counts.get(key, (0, 0))
             counts[key] = (n + 1, good + ok)
+    return counts
+
+
+def print_table(counts):
     print(f"| {'question':20} | target |   right |    n | usual wording | unseen wording |")
     print(f"|{'-' * 22}|{'-' * 8}|{'-' * 9}|{'-' * 6}|{'-' * 15}|{'-' * 16}|")
     share = lambda key: f"{counts[key][1] / counts[key][0]:.3f}" if key in counts else "-"
@@ -141,26 +138,34 @@ def main():
     )
     sub = parser.add_subparsers(dest="way", required=True)
     p = sub.add_parser("make")
-    p.add_argument("--out", required=True)
+    p.add_argument("--out", type=Path, required=True)
     p.add_argument("--clips", type=int, default=500)
     p.add_argument("--seed", type=int, default=1000)
-    for way in ("torch", "command", "table"):
+    p.add_argument("--questions", type=int, default=0, help="per clip; 0: one of each kind")
+    for way in ("torch", "tru", "table"):
         p = sub.add_parser(way)
         p.add_argument("--set", required=True)
         p.add_argument("--answers", help="file of answers to write, or to read for `table`")
         if way == "torch":
             p.add_argument("--model", required=True)
-        if way == "command":
-            p.add_argument("--run", required=True)
-    args = parser.parse_args()
+        if way == "tru":
+            p.add_argument("--program", required=True)
+            p.add_argument("--workers", type=int, default=1)
+    args, flags = parser.parse_known_args()
+    if flags and args.way != "tru":
+        parser.error(f"unknown: {' '.join(flags)}")
     if args.way == "make":
-        return make(args)
-    pairs = list({"torch": by_torch, "command": by_command, "table": by_file}[args.way](args))
+        rows = make(args.out, args.clips, args.seed, args.questions)
+        return print(f"{args.clips} clips, {len(rows)} questions in {args.out}")
+    if args.way == "tru":
+        pairs = by_tru(args.set, load(args.set), args.program, flags, args.workers)
+    else:
+        pairs = list((by_torch if args.way == "torch" else by_file)(args))
     if args.way != "table":
         path = args.answers or Path(args.set) / f"answers_{args.way}.jsonl"
         with open(path, "w") as f:
             f.writelines(json.dumps({"id": r["id"], "answer": t}) + "\n" for r, t in pairs)
-    table(pairs)
+    print_table(tally(pairs))
 
 
 if __name__ == "__main__":

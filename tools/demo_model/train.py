@@ -24,12 +24,14 @@ import tokenizer as tokenizer_module
 from model import VISION, DemoModel, Linear
 from prompt import Prompter
 
-VISION_CPU_S = 330.0  # vision-only training at the start, seconds of CPU per process
+STAGES = ("vision", "language", "all")
+PARTS, PROCESSES = STAGES[:2], 2
+PARTS_SHARE = 0.33  # of the CPU budget goes to the two halves apart
 STEP_COST = 6.0  # GFLOP of a forward pass, per process and step
+BRANCHES = {"vision": 0, "language": 8, "all": 12}  # questions on one clip
 MUON_LR, ADAM_LR, AUX_WEIGHT = 8e-3, 2e-3, 0.5
-CLASSES = (7, 5, len(data.CELL_MOTIONS))  # colour, shape, motion of a cell
 EXCHANGE_STEPS = 5
-DECAY_FROM = 0.6  # share of the budget with a constant learning rate
+ALL_LR = 0.6  # first factor of the learning rate in the last stage; falls in a straight line
 
 
 class Muon:
@@ -69,44 +71,64 @@ class Muon:
                 at += n
 
 
-def split(model, head):
-    matrices, others = [], list(head.parameters())
+def split(model, head, stage):
+    """(matrices, others) that a stage trains."""
+    matrices, others = [], list(head.parameters()) if stage != "language" else []
     for name, p in model.named_parameters():
+        if stage != "all" and ("visual" in name) != (stage == "vision"):
+            continue
+        if stage == "vision" and "deepstack" in name:
+            continue
         matrix = p.ndim >= 2 and "embed_tokens" not in name and "pos_embed" not in name
         (matrices if matrix else others).append(p)
     return matrices, others
 
 
+def factor_basis(width=VISION["hidden"]):
+    """The directions [FACTORS, width], at right angles, along which visual features tell factors.
+    Fixed from the start, so that both halves can learn them apart."""
+    g = torch.Generator().manual_seed(0)
+    return torch.linalg.qr(torch.randn(width, width, generator=g))[0][: data.FACTORS]
+
+
 class Head(torch.nn.Module):
-    """Linear read-outs, used in training only: per merged cell colour 7, shape 5, motion 9 and box
-    6 values; per patch, after the block of the deepstack tap, the cover of its 32 squares."""
+    """A read-out used in training only: per patch, after the block of the deepstack tap, the cover
+    of its 32 squares."""
 
     def __init__(self, width=VISION["hidden"]):
         super().__init__()
-        self.cells = torch.nn.Linear(width, sum(CLASSES) + 6)
         self.cover = torch.nn.Linear(width, 32)
 
 
-def vision_loss(head, merged, inner, b):
-    """The factored loss, and the right shares of colour, shape and motion in cells with objects."""
-    out = head.cells(merged.reshape(-1, merged.shape[-1]))
-    labels, boxes = b["cell_labels"], b["cell_boxes"]
-    loss, at, right = 0.0, 0, []
-    for i, size in enumerate(CLASSES):
-        part, want = out[:, at : at + size], labels[:, i]
-        weight = torch.ones(size)
-        if i < 2:
-            weight[0] = 0.3  # most cells are empty
-        loss = loss + F.cross_entropy(part, want, weight=weight)
-        judged = (labels[:, 0] > 0) & (want >= 0)
-        hits = (part.argmax(1) == want)[judged]
+CLASSES = (data.COLOR_AT, data.SHAPE_AT, data.MOTION_AT)
+SHARPNESS = 8.0  # from a feature of 0 to 1 to a logit
+
+
+def vision_loss(head, basis, merged, inner, b):
+    """How far visual features are from the factors, and shares of right colour, shape and motion
+    in cells with objects, the mean error of their waves, and the cover's loss."""
+    merged = merged.reshape(-1, merged.shape[-1])
+    out, want, certain, there = merged @ basis.T, b["factors"], b["certain"], b["there"]
+    weight = torch.where(there, 1.0, 0.2)
+    rest = (merged - out @ basis).square().sum(1)
+    loss, right = 0.05 * rest.mean(), []
+    for at in CLASSES:
+        sure = certain[:, at.start]
+        target = want[:, at].argmax(1)
+        if at is data.MOTION_AT:
+            sure = sure & there
+        each = F.cross_entropy(SHARPNESS * out[:, at], target, reduction="none") * weight
+        harder = 2.0 if at is data.SHAPE_AT else 1.0
+        loss = loss + harder * (each * sure).sum() / (weight * sure).sum().clamp(min=1)
+        hits = (out[:, at].argmax(1) == target)[there & sure]
         right.append(float(hits.float().mean()) if len(hits) else math.nan)
-        at += size
-    known = ~torch.isnan(boxes[:, 0])
-    if known.any():
-        loss = loss + 12.0 * (out[known, at:] - boxes[known]).abs().mean()
+    error = (out - want).square() * certain
+    error = (error[:, : data.MOTION_AT.stop].sum(1) + error[:, data.MOTION_AT.stop :].sum(1) * 1.5)
+    loss = loss + (error * weight).sum() / weight.sum()
+    waves = (out - want)[there, data.MOTION_AT.stop :].detach().square().mean()
+    right.append(float(waves) ** 0.5 if there.any() else math.nan)
     cover = F.binary_cross_entropy_with_logits(head.cover(inner), b["covers"])
-    return loss + 3.0 * cover, right, float(cover.detach())
+    return loss + 3.0 * cover, right + [float(cover.detach())]
 
 
 def text_loss(model, b, visual, taps, tally):
@@ -125,75 +147,93 @@ def text_loss(model, b, visual, taps, tally):
 
 
 class Run:
-    def __init__(self, args, rank):
-        self.args, self.rank, self.state = args, rank, Path(args.state)
+    """One stage: "vision" and "language" go on side by side, one process each; then "all"."""
+
+    def __init__(self, args, rank, stage):
+        self.args, self.rank, self.stage, self.state = args, rank, stage, Path(args.state)
         torch.set_num_threads(1)
         Linear.half_products = args.bf16
         self.prompter = Prompter(Tokenizer.from_file(str(self.state / "tokenizer.json")))
         torch.manual_seed(args.seed)
         vocab = -(-self.prompter.tokenizer.get_vocab_size() // 32) * 32
-        self.model, self.head = DemoModel(vocab), Head()
-        matrices, others = split(self.model, self.head)
+        self.model, self.head, self.basis = DemoModel(vocab), Head(), factor_basis()
+        matrices, others = split(self.model, self.head, stage)
         self.params = matrices + others
         self.muon = Muon(matrices)
         self.adam = torch.optim.AdamW(others, lr=ADAM_LR, betas=(0.9, 0.97), weight_decay=0.0)
         self.step, self.cpu_s, self.wall_s = 0, 0.0, 0.0
-        if (self.state / "last.pt").exists():
-            self.load()
+        self.load()
 
     def load(self):
-        saved = torch.load(self.state / "last.pt", weights_only=False)
-        self.model.load_state_dict(saved["model"])
-        self.head.load_state_dict(saved["head"])
-        self.adam.load_state_dict(saved["adam"])
-        self.muon.buffers = saved["muon"]
-        self.step, self.cpu_s, self.wall_s = saved["step"], saved["cpu_s"], saved["wall_s"]
+        path = self.state / f"{self.stage}.pt"
+        if path.exists():
+            saved = torch.load(path, weights_only=False)
+            self.model.load_state_dict(saved["model"])
+            self.head.load_state_dict(saved["head"])
+            self.adam.load_state_dict(saved["adam"])
+            self.muon.buffers = saved["muon"]
+            self.step, self.cpu_s, self.wall_s = saved["step"], saved["cpu_s"], saved["wall_s"]
+        elif self.stage == "all":
+            halves = [torch.load(self.state / f"{s}.pt", weights_only=False) for s in PARTS]
+            vision, language = (half["model"] for half in halves)
+            own = {k: v for k, v in language.items() if "visual" not in k}
+            self.model.load_state_dict(vision | own)
+            self.head.load_state_dict(halves[0]["head"])
 
-    def save(self, name="last.pt"):
+    def save(self):
         saved = dict(
             model=self.model.state_dict(), head=self.head.state_dict(), adam=self.adam.state_dict(),
             muon=self.muon.buffers, step=self.step, cpu_s=self.cpu_s, wall_s=self.wall_s,
         )  # fmt: skip
-        torch.save(saved, self.state / "next.pt")
-        os.replace(self.state / "next.pt", self.state / name)
+        torch.save(saved, self.state / f"{self.stage}.next")
+        os.replace(self.state / f"{self.stage}.next", self.state / f"{self.stage}.pt")
 
     def budget_s(self):
         path = self.state / "budget"
-        return 60 * (float(path.read_text()) if path.exists() else self.args.cpu_minutes)
+        whole = 60 * (float(path.read_text()) if path.exists() else self.args.cpu_minutes)
+        return whole * (1 - PARTS_SHARE if self.stage == "all" else PARTS_SHARE)
 
-    def train_step(self, vision_only, progress, tally):
-        shared = np.random.default_rng([self.args.seed, self.step])
-        rng = np.random.default_rng([self.args.seed, self.step, self.rank])
-        loss_aux, right = torch.zeros(()), [math.nan] * 4
-        if not vision_only and self.step % 40 == 0:
-            b = data.text_batch(rng, self.prompter)
-            loss = text_loss(self.model, b, None, [], tally)
-        else:
-            h, w, t = data.choose_grid(shared, 0.0 if vision_only else progress)
-            t = 2 if vision_only else t
-            branches = 0 if vision_only else (6 if t * h * w < 80_000 else 8)
-            count = max(2, round(STEP_COST / data.clip_cost(h, w, t, branches)))
-            b = data.batch(rng, (h, w, t), self.prompter, min(count, 16), branches)
+    def factor(self, progress):
+        """Of the learning rate."""
+        warm = min(1.0, (self.step + 1) / 30)
+        if self.stage == "all":
+            return warm * max(0.01, ALL_LR * (1 - progress))
+        return warm * max(0.2, min(1.0, 1.6 * (1 - progress)))
+
+    def train_step(self, progress, tally):
+        seed = [self.args.seed, STAGES.index(self.stage), self.step]
+        rng, shared = np.random.default_rng([*seed, self.rank]), np.random.default_rng(seed)
+        aux, right, loss = torch.zeros(()), [math.nan] * 5, torch.zeros(())
+        seeing = self.stage != "language"
+        if self.stage != "vision" and self.step % 40 == 39:
+            text_loss(self.model, data.text_batch(rng, self.prompter), None, [], tally).backward()
+            return math.nan, math.nan, right
+        h, w, t = data.choose_grid(shared, progress)
+        t = 2 if self.stage == "vision" else t
+        branches = BRANCHES[self.stage]
+        count = max(2, round(STEP_COST / data.clip_cost(h, w, t, branches)))
+        b = data.batch(rng, (h, w, t), self.prompter, min(count, 16), branches, seeing)
+        if seeing:
             visual, taps, inner = self.model.model.visual(b["patches"], *b["grid"][1:])
-            loss_aux, right, cover = vision_loss(self.head, visual, inner[0], b)
-            right.append(cover)
-            loss = torch.zeros(())
-            if not vision_only:
-                loss = text_loss(self.model, b, visual, taps, tally)
-        total = loss + (1.0 if vision_only else AUX_WEIGHT) * loss_aux
-        total.backward()
-        return float(loss.detach()), float(loss_aux.detach()), right
+            aux, right = vision_loss(self.head, self.basis, visual, inner[0], b)
+        else:
+            visual, taps = b["factors"] @ self.basis, []
+        if branches:
+            loss = text_loss(self.model, b, visual, taps, tally)
+        (loss + (AUX_WEIGHT if self.stage == "all" else 1.0) * aux).backward()
+        return float(loss.detach()), float(aux.detach()), right
 
     @torch.no_grad()
     def exchange(self, progress):
         """Average the weights of both processes (cheaper than gradients at every step where the
         processes do not run evenly); the first one's progress goes along and is returned."""
+        if self.stage != "all":
+            return progress
         mine = [p.reshape(-1) for p in self.params] + [torch.tensor([progress])]
         flat = torch.cat(mine)
-        if self.args.processes > 1:
-            flat[-1] *= self.args.processes if self.rank == 0 else 0
-            dist.all_reduce(flat)
-            flat /= self.args.processes
+        flat[-1] *= PROCESSES if self.rank == 0 else 0
+        dist.all_reduce(flat)
+        flat /= PROCESSES
         at = 0
         for p in self.params:
             p.copy_(flat[at : at + p.numel()].view_as(p))
@@ -201,17 +241,14 @@ class Run:
         return float(flat[-1])
 
     def run(self):
-        start, wall, saved_at = (
-            time.process_time() - self.cpu_s,
-            time.time() - self.wall_s,
-            time.time(),
-        )
+        start, wall = time.process_time() - self.cpu_s, time.time() - self.wall_s
+        saved_at = time.time()
+        writes = self.rank == 0 or self.stage != "all"
         progress, tally, window = self.cpu_s / self.budget_s(), {}, []
         while progress < 1.0:
-            vision_only = progress * self.budget_s() < VISION_CPU_S
-            window.append(self.train_step(vision_only, progress, tally))
+            window.append(self.train_step(progress, tally))
             self.cpu_s, self.wall_s = time.process_time() - start, time.time() - wall
-            factor = min(1.0, (self.step + 1) / 30, max(0.02, (1 - progress) / (1 - DECAY_FROM)))
+            factor = self.factor(progress)
             for p in self.params:
                 p.grad = torch.zeros_like(p) if p.grad is None else p.grad
             self.muon.step(MUON_LR * factor)
@@ -223,29 +260,31 @@ class Run:
             self.step += 1
             if self.step % EXCHANGE_STEPS == 0:
                 progress = self.exchange(self.cpu_s / self.budget_s())
-            if self.rank == 0 and self.step % 25 == 0:
-                self.log(window, tally, progress, factor, vision_only)
+            if writes and self.step % 25 == 0:
+                self.log(window, tally, progress, factor)
                 window = []
                 if self.step % 200 == 0:
                     tally = {}
-            if self.rank == 0 and self.step % EXCHANGE_STEPS == 0 and time.time() - saved_at > 150:
+            if writes and self.step % EXCHANGE_STEPS == 0 and time.time() - saved_at > 150:
                 self.save()
                 saved_at = time.time()
-        if self.rank == 0:
+        if writes:
             self.save()
 
-    def log(self, window, tally, progress, factor, vision_only):
-        mean = np.nanmean(np.array([[w[0], w[1], *w[2]] for w in window]), 0)
+    def log(self, window, tally, progress, factor):
+        rows = np.array([[w[0], w[1], *w[2]] for w in window])
+        mean = [float(np.mean(c[~np.isnan(c)])) if (~np.isnan(c)).any() else None for c in rows.T]
+        mean = [None if m is None else round(m, 4) for m in mean]
         row = dict(
+            stage=self.stage,
             step=self.step,
             cpu_s=round(self.cpu_s),
             wall_s=round(self.wall_s),
             progress=round(progress, 4),
             lr=round(factor, 3),
-            vision_only=vision_only,
-            loss=round(mean[0], 4),
-            aux=round(mean[1], 4),
-            cells=[round(float(v), 3) for v in mean[2:]],
+            loss=mean[0],
+            aux=mean[1],
+            cells=mean[2:],
             exact={k: [n, round(ok / n, 3)] for k, (n, ok) in sorted(tally.items())},
         )
         with open(self.state / "log.jsonl", "a") as f:
@@ -253,14 +292,16 @@ class Run:
 
 
 def work(rank, args):
-    if args.processes > 1:
-        from datetime import timedelta
+    from datetime import timedelta
 
-        dist.init_process_group(
-            "gloo", init_method=f"file://{Path(args.state).resolve()}/meet", rank=rank,
-            world_size=args.processes, timeout=timedelta(hours=6),
-        )  # fmt: skip
-    Run(args, rank).run()
+    dist.init_process_group(
+        "gloo", init_method=f"file://{Path(args.state).resolve()}/meet", rank=rank,
+        world_size=PROCESSES, timeout=timedelta(hours=6),
+    )  # fmt: skip
+    if not (Path(args.state) / "all.pt").exists():
+        Run(args, rank, PARTS[rank]).run()  # returns at once if it was done before
+        dist.barrier()
+    Run(args, rank, "all").run()
 
 
 def main():
@@ -271,7 +312,6 @@ def main():
         "--state", required=True, help="folder of the run: checkpoint, log, tokenizer"
     )
     parser.add_argument("--cpu-minutes", type=float, default=60.0, help="CPU time of each process")
-    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
         "--bf16", action="store_true", help="bfloat16 products, for CPUs with AVX512-BF16 or AMX"
     )
@@ -282,7 +322,7 @@ def main():
     (state / "meet").unlink(missing_ok=True)
     if not (state / "tokenizer.json").exists():
         tokenizer_module.train().save(str(state / "tokenizer.json"))
-    torch.multiprocessing.spawn(work, (args,), nprocs=args.processes)
+    torch.multiprocessing.spawn(work, (args,), nprocs=PROCESSES)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ VIDEO = "{video|clip}"
 
 WORDINGS = {
     "describe": [
+        "{Please |}{describe|explain|summarize} {what happens|what you see|what is shown}{.|}",
+        "Please {say|tell me|describe} what is {here|happening|going on}"
+        + "{| in the video| in this clip}.",
+        "{Tell me|Say} {what is|about what is} in {the|this} " + VIDEO + "{.|}",
+        "What is in {the|this} " + VIDEO + "?",
         "{Describe|Please describe|Summarize|Can you describe} {the|this} " + VIDEO + "{.|}",
         "What {happens|is happening|is going on} {in {the} video|in this clip|here|}?",
         "What {do you|can you} see{| here| in the video| in this video}?",
@@ -25,12 +30,15 @@ WORDINGS = {
         "Please tell me what is in this video.",
     ],
     "describe_image": [
+        "{Tell me|Please say} what is {here|shown|in the picture}.",
         "{Describe|Please describe} {the|this} {image|picture|photo}{.|}",
         "What {do you see|is shown|is there}{| here| in the picture| in this image}?",
         "What is in {the|this} {image|picture}?",
         "Please tell me what is in this image.",
     ],
     "count": [
+        "{Say|Please tell me} {how many|the number of} " + THING + "{ there are| you see|}{.|}",
+        "How many {different |coloured |}" + THING + " {are visible|are shown|appear}?",
         "How many "
         + THING
         + "{| are there| do you see| are in the video| can you see| can be seen}?",
@@ -39,18 +47,27 @@ WORDINGS = {
         "Tell me how many shapes there are.",
     ],
     "color": [
+        "[s]: {what|which} " + COLOUR + "?",
+        "{What|Which} " + COLOUR + " {does [s] have|has [s]}?",
+        "{Please |}{tell me|say} {what|which} " + COLOUR + " [s] {is|has}{.|}",
         "{What|Which} " + COLOUR + " is [s]?",
         "What is the " + COLOUR + " of [s]?",
         "{Tell me|Name} the " + COLOUR + " of [s].",
         "[s] has which colour?",
     ],
     "shape": [
+        "[c]: {what|which} shape?",
+        "{What|Which} shape {does [c] have|has [c]}?",
+        "{Please |}{tell me|say|name} {the shape of [c]|what shape [c] is|which shape [c] has}{.|}",
+        "[c] is {what|which} {kind of |}shape?",
         "{What|Which} shape is [c]?",
         "What is the shape of [c]?",
         "What {kind|type} of shape is [c]?",
         "[c] has which shape?",
     ],
     "direction": [
+        "{Please |}{tell me|say} {where|how|in which direction} [o] {moves|goes|travels}{.|}",
+        "[o]: {which way|where|what direction} does it {go|move}?",
         "{Which way|In which direction|Where|What direction} does [o] {move|go|travel}?",
         "In what direction does [o] {move|go}?",
         "{Which way|In which direction|Where|What direction} is [o] {moving|going}?",
@@ -60,11 +77,17 @@ WORDINGS = {
         "Tell me which way [o] moves.",
     ],
     "moves": [
+        "{Say|Tell me} {if|whether} [o] {moves|goes} [d]{.|}",
+        "{Is it {right|so} that|Do you see that} [o] {goes|moves|is moving} [d]?",
+        "[o] {moves|goes} [d], {right|true|yes or no}?",
         "{Does|Can you see if} [o] {move|go} [d]?",
         "Is [o] {moving|going} [d]?",
         "Is it true that [o] moves [d]?",
     ],
     "presence": [
+        "{Does|Do} the {video|clip} {contain|have} a [q]?",
+        "{Tell me|Say} {if|whether} there is a [q]{.|}",
+        "Can a [q] be seen{| here| in the video}?",
         "Is there {a|any} [q]{| in the video| here| in the clip}?",
         "{Do|Can} you see a [q]{| here| in the video}?",
         "{Does a [q] appear|Is a [q] shown|Is a [q] visible}{| in the video}?",
@@ -72,6 +95,8 @@ WORDINGS = {
         "Does the video show a [q]?",
     ],
     "appear": [
+        "{Tell me|Say} when [o] {appears|comes in|shows up}{.|}",
+        "{What|Which} {time|moment} does [o] {show up|come in}{| at}?",
         "When does [o] {appear|show up|come in|first appear|enter}?",
         "At what time does [o] {appear|show up|first appear}?",
         "{When|At what time} is [o] first {seen|visible}?",
@@ -79,6 +104,8 @@ WORDINGS = {
         "What time does [o] appear?",
     ],
     "vanish": [
+        "{Tell me|Say} when [o] {disappears|leaves|vanishes}{.|}",
+        "{What|Which} {time|moment} does [o] {leave|vanish}{| at}?",
         "When does [o] {disappear|leave|vanish|go away}?",
         "At what time does [o] {disappear|leave|vanish}?",
         "{When|At what time} is [o] last {seen|visible}?",
@@ -86,11 +113,16 @@ WORDINGS = {
         "What time does [o] disappear?",
     ],
     "first": [
+        "{Tell me|Say} {what|which one} {appears|comes} first{.|}",
+        "Which {shape|object|thing} {is|comes} first?",
         "{What|Which shape|Which object} {appears|comes|is seen|is shown} first?",
         "What is the first {shape|object|thing}{| to appear| you see}?",
         "Which one appears first?",
     ],
     "json": [
+        "{Give me|I want|Write} {JSON|a JSON list} of {the|all} " + THING + "{.|}",
+        "{What|Which shapes} {is|are} {here|in the video|in it}? "
+        + "{JSON|As JSON|In JSON|Reply in JSON}{.|}",
         "{List|Give|Describe|Return} {the|all} " + THING + " {as|in} JSON{.|}",
         "{Answer|Reply} {in|with} JSON: {what do you see|what happens|which shapes are there}?",
         "JSON {please|only}: what do you see?",
@@ -98,12 +130,16 @@ WORDINGS = {
         "What is in the video? Answer in JSON.",
     ],
     "box": [
+        "{Tell me|Say|Write} the {box|bounding box|bbox} of [o] [w]{.|}",
+        "{Where is|Bounding box for|Box of} [o] [w]{?|}",
         "Where is [o] [w]? {Give|Return} {the|its} {box|bounding box|bbox}.",
         "{Give|Return|Show} {me |}the {box|bounding box|bbox|bbox_2d} of [o] [w]{.|}",
         "{Locate|Find|Detect} [o] [w]{| and give its box}.",
         "Output the bounding box of [o] [w].",
     ],
     "size": [
+        "{Tell me|Say} {how big|what size} [o] is{.|}",
+        "[o]: {small or large|what size}?",
         "{How big|How large|What size} is [o]?",
         "Is [o] {small or large|large or small|big or small}?",
         "What is the size of [o]?",
