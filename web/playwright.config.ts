@@ -5,7 +5,7 @@ export default defineConfig({
   testDir: 'e2e',
   outputDir: '../build/e2e',
   workers: 1,
-  timeout: 180_000,
+  timeout: 600_000,
   expect: { timeout: 90_000 },
   reporter: [['list'], ['junit', { outputFile: '../build/reports/e2e/playwright.xml' }]],
   use: {

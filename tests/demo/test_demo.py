@@ -13,27 +13,30 @@ sys.path.insert(0, str(ROOT / "tools" / "demo_model"))
 
 import scenes  # noqa: E402
 import score  # noqa: E402
+from wordings import MOTION_TEXT  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ.get("TRU_PROGRAM", ROOT / "build" / "bin" / "tru"))
 MODEL = ROOT / "models" / "demo"
 SAMPLES = MODEL / "samples"
 WORKERS = os.cpu_count() or 1
-CLIPS, SEED, QUESTIONS = 60, 60_000, 6
-# Measured on 500 clips where the shipped model is short of score.TARGETS: what it must keep.
-MEASURED = {}
+CLIPS, SEED, QUESTIONS = 60, 60_000, 4  # questions on each clip
+# Where the shipped model is short of score.TARGETS (models/demo/README.md): what it must keep.
+MEASURED = {
+    "count": 0.90, "direction": 0.78, "appear": 0.45, "vanish": 0.35, "box": 0.22, "describe": 0.38,
+}  # fmt: skip
 OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
 
 
 def least(share, questions):
     """The fewest right answers that 60 clips must show of a kind that is right with a probability
-    of `share`: a chance of one in a thousand (3.1 standard deviations) to fall below."""
-    return math.floor(questions * share - 3.1 * math.sqrt(questions * share * (1 - share)))
+    of `share`: one chance in a thousand (3.1 standard deviations) to fall below; never none."""
+    return max(1, math.floor(questions * share - 3.1 * math.sqrt(questions * share * (1 - share))))
 
 
 @pytest.fixture(scope="module")
 def heldout(tmp_path_factory):
     folder = tmp_path_factory.mktemp("heldout")
-    return folder, score.make(folder, CLIPS, SEED, QUESTIONS)
+    return folder, score.make(folder, CLIPS, SEED, QUESTIONS, tuple(score.TARGETS))
 
 
 @pytest.mark.parametrize("weights", ["f32", "int8"])
@@ -49,7 +52,7 @@ def test_it_watches_unseen_clips(heldout, weights):
 
 
 def ask(clip, question):
-    return score.ask_tru(PROGRAM, clip, question, "--model", MODEL)
+    return score.ask_tru(PROGRAM, clip, question, "--model", MODEL, "--threads", "1")
 
 
 def moving_clips(count):
@@ -73,17 +76,16 @@ def test_a_clip_played_backwards_moves_the_other_way(tmp_path):
             clip = tmp_path / f"{number}{name}.mp4"
             scenes.encode(order, scene.fps, 20, clip)
             answers.append(ask(clip, f"Which way does the {shape.name} move?"))
-        flipped += (scenes_word(shape.motion) in answers[0]
-                    and scenes_word(OPPOSITE[shape.motion]) in answers[1])
+        flipped += (MOTION_TEXT[shape.motion] in answers[0]
+                    and MOTION_TEXT[OPPOSITE[shape.motion]] in answers[1])
     assert flipped >= len(clips) - 1
 
 
-def scenes_word(motion):
-    return score.judge.MOTION_TEXT[motion]
+TRUTH = json.loads((SAMPLES / "truth.json").read_text())
 
 
-@pytest.mark.parametrize("clip", sorted(json.loads((SAMPLES / "truth.json").read_text())))
+@pytest.mark.parametrize("clip", TRUTH)
 def test_samples_are_answered_truly(clip):
     assert (SAMPLES / clip).stat().st_size <= 300_000
-    for asked in json.loads((SAMPLES / "truth.json").read_text())[clip]["questions"]:
-        assert ask(SAMPLES / clip, asked["question"]) == asked["answer"]
+    for question, answer in TRUTH[clip]["questions"].items():
+        assert ask(SAMPLES / clip, question) == answer

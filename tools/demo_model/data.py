@@ -11,6 +11,7 @@ from scenes import COLORS, SHAPES
 SIDES = (96, 128)  # those of scenes.SIDES after preprocessing
 SYSTEM_PROMPTS = ("You are a helpful assistant.", "Answer briefly.", "You describe videos.")
 CELL_MOTIONS = ("still", "left", "right", "up", "down", "grow", "shrink", "appear", "vanish")
+WAVE_SIZE = 0.45  # beside the one-hot classes, which a question looks for first
 WAVES = 8  # values per coordinate: sine and cosine at four frequencies
 
 
@@ -30,9 +31,10 @@ MIN_CELL_PIXELS = 30  # an object counts in a cell from this many pixels in eith
 
 
 def wave(values, frequencies):
-    """Values in [0, 1] as sines and cosines, flat."""
+    """Values in [0, 1] as small sines and cosines, flat."""
     angles = np.pi * np.multiply.outer(values, frequencies)
-    return np.concatenate([np.sin(angles), np.cos(angles)], -1).reshape(-1).astype(np.float32)
+    waves = np.concatenate([np.sin(angles), np.cos(angles)], -1)
+    return WAVE_SIZE * waves.reshape(-1).astype(np.float32)
 
 
 def choose_grid(rng, progress):

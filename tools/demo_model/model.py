@@ -342,6 +342,8 @@ class DemoModel(nn.Module):
             elif name.endswith("pos_embed.weight"):
                 with torch.no_grad():
                     p.copy_(position_waves(math.isqrt(p.shape[0]), p.shape[1]))
+            elif name.endswith(("q_norm.weight", "k_norm.weight")):
+                nn.init.constant_(p, 2.0)  # at 1 no token could single out a cell among hundreds
             elif p.ndim == 2:
                 nn.init.normal_(p, std=p.shape[1] ** -0.5)
             elif name.endswith("bias"):

@@ -28,7 +28,7 @@ TARGETS = {
 UNSEEN_WORDINGS = 0.2  # share of questions whose wording was kept out of training
 
 
-def make(out, clips, seed, most):
+def make(out, clips, seed, most=0, kinds=tuple(questions.Asker.KINDS)):
     """Encoded clips of all sizes, lengths, rates and backgrounds, and up to `most` questions of
     different kinds on each (0: one of every kind). Returns the questions."""
     out.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def make(out, clips, seed, most):
         frames = scenes.render(scene, np.arange(scene.frames_total) / scene.fps)
         name = f"clip{i:04d}.mp4"
         scenes.encode(frames, scene.fps, int(rng.integers(16, 33)), out / name)
-        asked = list(_questions(rng, scene))
+        asked = list(_questions(rng, scene, kinds))
         rng.shuffle(asked)
         for q in asked[: most or None]:
             rows.append({"id": len(rows), "clip": name} | q)
@@ -50,9 +50,9 @@ def make(out, clips, seed, most):
     return rows
 
 
-def _questions(rng, scene):
+def _questions(rng, scene, kinds):
     indices = scenes.sample_indices(scene.frames_total, scene.fps)
-    for kind in questions.Asker.KINDS:
+    for kind in kinds:
         unseen = rng.random() < UNSEEN_WORDINGS
         q = getattr(questions.Asker(rng, scene, indices, heldout=unseen), kind)()
         if q is not None:

@@ -15,7 +15,8 @@ VIDEO = "{video|clip}"
 WORDINGS = {
     "describe": [
         "{Please |}{describe|explain|summarize} {what happens|what you see|what is shown}{.|}",
-        "Please {say|tell me|describe} what is {here|happening|going on}{| in the video| in this clip}.",
+        "Please {say|tell me|describe} what is {here|happening|going on}"
+        + "{| in the video| in this clip}.",
         "{Tell me|Say} {what is|about what is} in {the|this} " + VIDEO + "{.|}",
         "What is in {the|this} " + VIDEO + "?",
         "{Describe|Please describe|Summarize|Can you describe} {the|this} " + VIDEO + "{.|}",
@@ -120,7 +121,8 @@ WORDINGS = {
     ],
     "json": [
         "{Give me|I want|Write} {JSON|a JSON list} of {the|all} " + THING + "{.|}",
-        "{What|Which shapes} {is|are} {here|in the video|in it}? {JSON|As JSON|In JSON|Reply in JSON}{.|}",
+        "{What|Which shapes} {is|are} {here|in the video|in it}? "
+        + "{JSON|As JSON|In JSON|Reply in JSON}{.|}",
         "{List|Give|Describe|Return} {the|all} " + THING + " {as|in} JSON{.|}",
         "{Answer|Reply} {in|with} JSON: {what do you see|what happens|which shapes are there}?",
         "JSON {please|only}: what do you see?",

@@ -4,7 +4,12 @@ import { ui } from '@/lib/strings/ui';
 import { themeScript } from '@/lib/theme-script';
 import './globals.css';
 
-export const metadata: Metadata = { title: ui.title, description: ui.summary };
+export const metadata: Metadata = {
+  title: ui.title,
+  description: ui.summary,
+  // The form that is sent without scripts must say where it comes from.
+  referrer: 'strict-origin',
+};
 
 export const viewport: Viewport = {
   themeColor: [
