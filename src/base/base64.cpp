@@ -1,5 +1,7 @@
 #include "base/base64.h"
 
+#include <algorithm>
+
 namespace tru {
 namespace {
 
@@ -31,6 +33,22 @@ std::optional<std::vector<std::uint8_t>> decode_base64(std::string_view text) {
     bytes.push_back(static_cast<std::uint8_t>(bits >> count));
   }
   return bytes;
+}
+
+std::string encode_base64(std::span<const std::uint8_t> bytes) {
+  static constexpr char kAlphabet[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t taken = std::min<std::size_t>(bytes.size() - i, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < taken ? bytes[i + k] : 0u);
+    for (std::size_t k = 0; k < 4; ++k) {
+      text += k <= taken ? kAlphabet[bits >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return text;
 }
 
 }  // namespace tru

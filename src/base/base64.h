@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,5 +12,8 @@ namespace tru {
 
 // Nothing if `text` holds anything but the alphabet and final padding.
 std::optional<std::vector<std::uint8_t>> decode_base64(std::string_view text);
+
+// The first alphabet, padded.
+std::string encode_base64(std::span<const std::uint8_t> bytes);
 
 }  // namespace tru

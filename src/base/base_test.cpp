@@ -58,6 +58,17 @@ TEST(Channel, StopWakesAWaitingReceiverAndSender) {
   EXPECT_FALSE(channel.send(2, stop.get_token()));
 }
 
+TEST(Base64, EncodesWithPadding) {
+  const auto encoded = [](std::string_view text) {
+    return encode_base64({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  };
+  EXPECT_EQ(encoded(""), "");
+  EXPECT_EQ(encoded("f"), "Zg==");
+  EXPECT_EQ(encoded("fo"), "Zm8=");
+  EXPECT_EQ(encoded("foo"), "Zm9v");
+  EXPECT_EQ(encoded("\xfb\xff\xbf"), "+/+/");
+}
+
 TEST(Base64, DecodesBothAlphabetsAndRefusesTheRest) {
   const auto text = [](std::string_view encoded) -> std::optional<std::string> {
     const auto bytes = decode_base64(encoded);
