@@ -9,7 +9,7 @@ readonly build_packages=(
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavfilter-dev
   libexpected-dev libfmt-dev libcli11-dev libpcre2-dev libutf8proc-dev libjpeg-dev
   prometheus-cpp-dev libssl-dev
-  libcurl4-openssl-dev ca-certificates
+  libcurl4-openssl-dev libpng-dev ca-certificates
   "libboost-json1.81-dev|libboost-json1.83-dev|libboost-json-dev"
 )
 readonly test_packages=(libgtest-dev libgmock-dev openssl ffmpeg xz-utils python3-venv)

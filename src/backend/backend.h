@@ -46,6 +46,9 @@ class FrameSource {
   virtual ~FrameSource() = default;
   // Waits for the next pair; nothing at the end. Errors: media_*, cancelled.
   virtual Result<std::optional<FramePair>> next(std::stop_token stop) = 0;
+
+  // The file that they come from, if there is one.
+  virtual std::string file() const { return {}; }
 };
 
 struct GenerationParams {
@@ -135,6 +138,18 @@ class Planner {
                                     std::int64_t max_tokens) = 0;
 };
 
+// One remote server, as the service's health report shows it.
+struct ServerStatus {
+  bool available = false;
+  int running = 0;   // requests of ours
+  std::string kind;  // such as "vLLM"; this and the next are empty until it was found
+  std::string version;
+  std::string model;
+  std::string transport;    // how the frames of a video are sent
+  std::string prompt_form;  // how it writes a video into the prompt
+  std::vector<std::string> warnings;
+};
+
 class Backend : public Planner {
  public:
   // Reads the prompt with the frames of its media and answers. frames has one source per media.
@@ -145,6 +160,9 @@ class Backend : public Planner {
                                       std::stop_token stop) = 0;
 
   virtual int max_concurrency() const { return 1; }
+
+  // Those behind this back end; none behind the native engine. Any thread.
+  virtual std::vector<ServerStatus> servers() const { return {}; }
 };
 
 }  // namespace tru::backend

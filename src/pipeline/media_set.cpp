@@ -28,6 +28,8 @@ class VideoFrames : public backend::FrameSource {
     return pair;
   }
 
+  std::string file() const override { return media_.file.path(); }
+
   double decode_ms() const { return stream_ ? stream_->busy_ms() : 0; }
 
   // The plan, cut to what could be decoded.
@@ -57,16 +59,17 @@ class VideoFrames : public backend::FrameSource {
 // An image: one pair, then the end.
 class ImageFrames : public backend::FrameSource {
  public:
-  ImageFrames(const media::ImageFile& image, const media::ImagePlan& plan)
-      : image_(image), plan_(plan) {}
+  ImageFrames(const OpenMedia& media, const media::ImagePlan& plan) : media_(media), plan_(plan) {}
 
   Result<std::optional<FramePair>> next(std::stop_token) override {
     if (std::exchange(given_, true)) return std::optional<FramePair>();
-    return image_.frames(plan_.size);
+    return media_.image->frames(plan_.size);
   }
 
+  std::string file() const override { return media_.file.path(); }
+
  private:
-  const media::ImageFile& image_;
+  const OpenMedia& media_;
   const media::ImagePlan& plan_;
   bool given_ = false;
 };
@@ -76,7 +79,7 @@ class DecodingFrames : public MediaFrames {
   DecodingFrames(const std::vector<OpenMedia>& media, const std::vector<MediaPlan>& plans) {
     for (std::size_t i = 0; i < media.size(); ++i) {
       if (media[i].image) {
-        images_.push_back(std::make_unique<ImageFrames>(*media[i].image, *plans[i].image));
+        images_.push_back(std::make_unique<ImageFrames>(media[i], *plans[i].image));
         sources_.push_back(images_.back().get());
         continue;
       }

@@ -102,4 +102,15 @@ json::object to_json(const backend::Estimate& estimate, const backend::ModelInfo
           {"fits", estimate.prompt_tokens < model.max_context}};
 }
 
+json::object to_json(const backend::ServerStatus& server) {
+  return {{"available", server.available},
+          {"running", server.running},
+          {"kind", server.kind},
+          {"version", server.version},
+          {"model", server.model},
+          {"transport", server.transport},
+          {"prompt_form", server.prompt_form},
+          {"warnings", array_of(server.warnings)}};
+}
+
 }  // namespace tru::pipeline

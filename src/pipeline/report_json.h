@@ -22,4 +22,7 @@ boost::json::object to_json(const backend::Estimate& estimate, const backend::Mo
 // `timings_ms`, without what loading took.
 boost::json::object to_json(const AnswerTimings& timings);
 
+// One remote server; names no address.
+boost::json::object to_json(const backend::ServerStatus& server);
+
 }  // namespace tru::pipeline
