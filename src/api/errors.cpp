@@ -32,6 +32,7 @@ constexpr std::array kOwn{refusal::json_invalid,
                           refusal::url_not_allowed,
                           refusal::queue_full,
                           refusal::rate_limited,
+                          refusal::busy,
                           refusal::engine_error,
                           refusal::source_http_error,
                           refusal::source_unreachable,
@@ -42,11 +43,12 @@ constexpr std::array kOwn{refusal::json_invalid,
                           refusal::backend_protocol,
                           refusal::model_loading,
                           refusal::engine_stalled,
-                          refusal::busy,
                           refusal::shutting_down,
                           refusal::backend_unavailable,
                           refusal::source_timeout,
                           refusal::backend_timeout};
+
+constexpr int kSoon = 5;  // seconds, before others' overload has had time to pass
 
 // The codes of most errors are their names; these are older or of no concern to users.
 std::string_view code_of(ErrorCode code) {
@@ -109,6 +111,7 @@ http::Problem problem_of(const Error& error) {
   }
   http::Problem problem(*found, error.message);
   problem.field = error.field;
+  if (found->status == 429 || found->status == 503) problem.retry_after_s = kSoon;
   return problem;
 }
 

@@ -53,6 +53,7 @@ inline constexpr Refusal url_not_allowed{422, "url_not_allowed",
                                          "only addresses of the public internet are allowed"};
 inline constexpr Refusal queue_full{429, "queue_full", "too many requests are waiting"};
 inline constexpr Refusal rate_limited{429, "rate_limited", "too many requests"};
+inline constexpr Refusal busy{429, "busy", "too much is going on at the same time"};
 inline constexpr Refusal engine_error{500, "engine_error", "the engine could not answer"};
 inline constexpr Refusal source_http_error{502, "source_http_error",
                                            "the video's server answered with an error"};
@@ -68,7 +69,6 @@ inline constexpr Refusal backend_protocol{502, "backend_protocol",
                                           "the model's server gave an answer that makes no sense"};
 inline constexpr Refusal model_loading{503, "model_loading", "the model is being loaded"};
 inline constexpr Refusal engine_stalled{503, "engine_stalled", "the engine does not move on"};
-inline constexpr Refusal busy{503, "busy", "too much is going on at the same time"};
 inline constexpr Refusal shutting_down{503, "shutting_down", "the service is shutting down"};
 inline constexpr Refusal backend_unavailable{503, "backend_unavailable",
                                              "the model's server cannot be reached"};

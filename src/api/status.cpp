@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "api/reading.h"
 #include "base/json_text.h"
+#include "pipeline/report_json.h"
 
 namespace tru::api {
 namespace {
@@ -34,6 +35,9 @@ Task<Response> health_detailed(Service& service, Exchange& exchange) {
     const backend::ModelInfo info = backend->info();
     model["name"] = info.name;
     model["max_context"] = info.max_context;
+    json::array servers;
+    for (const auto& server : backend->servers()) servers.push_back(pipeline::to_json(server));
+    if (!servers.empty()) model["servers"] = std::move(servers);
   }
   const auto counts = service.queue.counts();
   const auto describe = [&] { return service.config.describe_machine(); };

@@ -152,17 +152,20 @@ int ask(const AskOptions& options, const std::vector<pipeline::MediaRef>& media,
   if (!jobs) return report(jobs.error());
   const auto video = video_request(options.video);
   if (!video) return report(video.error());
-  const auto config = native_config(*settings);
+  const bool show = !options.quiet;
+  const auto note = [show](const std::string& line) {
+    if (show) fmt::print(stderr, "note: {}\n", line);
+  };
+  const auto config = backend_config(*settings, note);
   if (!config) return report(config.error());
 
-  const bool show = !options.quiet;
   if (settings->demo_model && show) {
     fmt::print(stderr,
                "demo model: knows coloured shapes only. For real videos: "
                "tru pull Qwen/Qwen3-VL-2B-Instruct\n");
   }
   const Stopwatch load_watch;
-  const auto backend = backend::NativeBackend::load(*config);
+  const auto backend = backend::make_backend(*config, stop);
   if (!backend) return report(backend.error());
   const double load_ms = load_watch.elapsed_ms();
 

@@ -126,7 +126,7 @@ void add_settings_command(CLI::App& command, SettingsOptions& options) {
 Result<backend::NativeConfig> native_config(Settings& settings) {
   if (settings.model_backend != "hf") {
     return fail(ErrorCode::config_invalid,
-                "MODEL_BACKEND is '{}'; this build allows hf (the native engine)",
+                "MODEL_BACKEND is '{}'; this command measures the native engine (hf)",
                 settings.model_backend);
   }
   backend::NativeConfig config = settings.native;
@@ -134,6 +134,32 @@ Result<backend::NativeConfig> native_config(Settings& settings) {
   if (settings.demo_model) {
     TRU_TRY(config.model, demo_model_dir());
   }
+  return config;
+}
+
+Result<backend::BackendConfig> backend_config(Settings& settings,
+                                              std::function<void(const std::string&)> log) {
+  backend::BackendConfig config;
+  config.remote = settings.model_backend == "vllm";
+  if (!config.remote) {
+    TRU_TRY(config.native, native_config(settings));
+    return config;
+  }
+  const VllmSettings& vllm = settings.vllm;
+  config.servers.base_urls = vllm.base_urls;
+  config.servers.api_key = vllm.api_key;
+  config.servers.model = settings.native.model;
+  config.servers.max_context = settings.native.max_context;
+  config.servers.frame_format =
+      vllm.frame_format == "png" ? backend::FrameFormat::png : backend::FrameFormat::jpeg;
+  config.servers.idle_timeout = std::chrono::seconds(vllm.idle_timeout_s);
+  config.servers.log = log;
+  config.own_server.model = settings.native.model;
+  config.own_server.gpu_memory_utilization = vllm.gpu_memory_utilization;
+  config.own_server.tensor_parallel_size = vllm.tensor_parallel_size;
+  config.own_server.max_context = settings.native.max_context;
+  config.own_server.log_file = settings.service.data_dir / "vllm.log";
+  config.own_server.log = std::move(log);
   return config;
 }
 

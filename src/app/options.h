@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/settings.h"
+#include "backend/make_backend.h"
 #include "fetch/fetcher.h"
 #include "pipeline/conversation.h"
 #include "pipeline/question.h"
@@ -86,9 +87,12 @@ void add_settings_command(CLI::App& command, SettingsOptions& options);
 
 // What the settings say about the native engine, the demo model filled in. Error: config_invalid.
 Result<backend::NativeConfig> native_config(Settings& settings);
-// The options over the settings. Error: invalid_argument.
+// What they say about whichever back end answers. log: see RemoteConfig. Error: config_invalid.
+Result<backend::BackendConfig> backend_config(Settings& settings,
+                                              std::function<void(const std::string&)> log);
 // ALLOWED_URL_PORTS, ALLOW_PRIVATE_URLS, UPLOAD_DIR and MAX_VIDEO_SIZE_MB.
 fetch::FetchConfig fetch_config(const Settings& settings);
+// The options over the settings. Error: invalid_argument.
 Result<pipeline::VideoRequest> video_request(const VideoOptions& options);
 backend::GenerationParams generation_params(const GenerationOptions& options,
                                             const Settings& settings);

@@ -58,10 +58,11 @@ int plan(const PlanOptions& options, std::stop_token stop) {
   if (!settings) return report(settings.error());
   const auto video = video_request(options.video);
   if (!video) return report(video.error());
-  const auto config = native_config(*settings);
+  const auto config = backend_config(*settings, [](const std::string&) {});
   if (!config) return report(config.error());
-  auto planner = backend::NativePlanner::load(*config);
-  if (!planner) return report(planner.error());
+  const auto loaded = backend::make_planner(*config, stop);
+  if (!loaded) return report(loaded.error());
+  backend::Planner& planner = **loaded;
 
   const fetch::Fetcher fetcher(fetch_config(*settings));
   int code = kOk;
@@ -78,15 +79,15 @@ int plan(const PlanOptions& options, std::stop_token stop) {
       code = report(files.error());
       continue;
     }
-    const auto planned = pipeline::plan_question(question, *files, settings->video, *planner);
+    const auto planned = pipeline::plan_question(question, *files, settings->video, planner);
     if (!planned) {
       code = report(planned.error());
       continue;
     }
     const auto estimate =
-        planner->estimate(*planned->prompt, planned->shapes(), question.generation.max_tokens);
+        planner.estimate(*planned->prompt, planned->shapes(), question.generation.max_tokens);
     if (!estimate) return report(estimate.error());
-    const backend::ModelInfo model = planner->info();
+    const backend::ModelInfo model = planner.info();
     const auto reports = planned->reports();
     if (options.json) {
       const json::object object = {{"video_report", pipeline::to_json(reports)},

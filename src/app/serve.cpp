@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kGrace = 28s;  // for the questions; their answers have two more to be sent
 constexpr std::chrono::hours kRetention{7 * 24};
+constexpr auto kServersWait = 10min;  // for the first of VLLM_BASE_URL: they load models too
 
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
@@ -85,7 +86,7 @@ json::object describe_machine() {
             {"available_bytes", page * static_cast<std::uint64_t>(::sysconf(_SC_AVPHYS_PAGES))}}}};
 }
 
-api::ServiceConfig service_config(const Settings& settings, const std::string& model) {
+api::ServiceConfig service_config(const Settings& settings, const backend::BackendConfig& model) {
   api::ServiceConfig config;
   config.video = settings.video;
   config.generation = settings.generation;
@@ -94,7 +95,8 @@ api::ServiceConfig service_config(const Settings& settings, const std::string& m
   config.queue_size = static_cast<std::size_t>(settings.service.queue_size);
   config.demo_model = settings.demo_model;
   config.version = TRU_VERSION;
-  config.model = {{"backend", settings.model_backend}, {"path", model}};
+  config.model = {{"backend", settings.model_backend},
+                  {"path", model.remote ? model.servers.model : model.native.model}};
   config.describe_machine = describe_machine;
   return config;
 }
@@ -149,7 +151,7 @@ http::ServerConfig server_config(const Settings& settings, api::Service& service
 // Everything that serves, in the order in which it is made.
 struct Parts {
   Settings settings;
-  backend::NativeConfig model;
+  backend::BackendConfig model;
   std::unique_ptr<Log> log;
   std::unique_ptr<fetch::Fetcher> fetcher;
   std::unique_ptr<backend::Backend> backend;  // outlives the service
@@ -162,9 +164,12 @@ Result<Parts> start_parts(const ServeOptions& options) {
   TRU_TRY(parts.settings, read_settings(options.settings));
   Settings& settings = parts.settings;
   TRU_TRY(const bool keys, needs_keys(settings));
-  TRU_TRY(parts.model, native_config(settings));
   parts.log = std::make_unique<Log>(settings.service.log_level);
   Log& log = *parts.log;
+  TRU_TRY(parts.model, backend_config(settings, [&log](const std::string& line) {
+            log.write("info", "backend", {{"message", line}});
+          }));
+  parts.model.servers.start_wait = kServersWait;
 
   TRU_TRY(store::Spool uploads, store::Spool::open(upload_parent(settings)));
   const fs::path& data = settings.service.data_dir;
@@ -176,7 +181,7 @@ Result<Parts> start_parts(const ServeOptions& options) {
   fetch.folder = uploads.folder();
   parts.fetcher = std::make_unique<fetch::Fetcher>(std::move(fetch));
   parts.service = std::make_unique<api::Service>(
-      service_config(settings, parts.model.model), api::AccessKeys(settings.access.api_keys, keys),
+      service_config(settings, parts.model), api::AccessKeys(settings.access.api_keys, keys),
       *parts.fetcher, std::move(uploads), std::move(incoming), std::move(videos), std::move(web),
       [&log](std::string_view level, std::string_view event, json::object fields) {
         log.write(level, event, std::move(fields));
@@ -190,9 +195,9 @@ Result<Parts> start_parts(const ServeOptions& options) {
 
 // Loads the model and lets the service use it. The first estimate measures the device, so it is
 // made before anybody generates.
-Status load_model(Parts& parts) {
+Status load_model(Parts& parts, std::stop_token stop) {
   const Stopwatch watch;
-  TRU_TRY(parts.backend, backend::NativeBackend::load(parts.model));
+  TRU_TRY(parts.backend, backend::make_backend(parts.model, stop));
   TRU_TRY(const auto prompt,
           parts.backend->build_prompt({{"user", {{text::PartKind::text, "Hello", 0}}}}, {}));
   TRU_CHECK(parts.backend->estimate(*prompt, {}, 1).map([](const auto&) {}));
@@ -231,7 +236,7 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   const std::stop_callback on_stop(stop, end);
   Status loaded;
   std::jthread loader([&] {
-    loaded = load_model(parts);
+    loaded = load_model(parts, stop);
     if (!loaded) end();
   });
   over.get_future().wait();
@@ -245,7 +250,7 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   loader.join();
   parts.server.reset();
   parts.service.reset();
-  if (!loaded) return report(loaded.error());
+  if (!loaded && !stop.stop_requested()) return report(loaded.error());
   return kOk;
 }
 

@@ -75,6 +75,11 @@ void add_remote(std::vector<Setting>& table, Settings& s) {
         "Share of the GPU's memory for a vLLM that is started here."},
        {remote, "VLLM_TENSOR_PARALLEL_SIZE", number(s.vllm.tensor_parallel_size, 1, 1024),
         "GPUs for a vLLM that is started here."},
+       {remote, "VLLM_FRAME_FORMAT", choice(s.vllm.frame_format, {"jpeg", "png"}),
+        "How frames travel to these servers; `png` is exact and about four times as large."},
+       {remote, "VLLM_IDLE_TIMEOUT", number(s.vllm.idle_timeout_s, 1, 86400),
+        "Seconds that a server may pause within an answer; it has five times as long for the first "
+        "token."},
        {remote, "USE_FLASH_ATTN", toggle(s.use_flash_attn),
         "Taken for old configurations' sake: every engine chooses its attention by itself."}});
 }

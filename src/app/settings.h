@@ -27,6 +27,8 @@ struct VllmSettings {
   std::string api_key;
   double gpu_memory_utilization = 0.9;
   int tensor_parallel_size = 1;
+  std::string frame_format = "jpeg";  // jpeg, png
+  int idle_timeout_s = 120;
 };
 
 // `tru serve`.
