@@ -89,7 +89,6 @@ REFUSED = {
     "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", None, None),
     "HTTP/3.0": (b"GET / HTTP/3.0\r\nHost: localhost\r\n\r\n", 505, "http_version_not_supported"),
     "unknown method": (request(method="BREW"), 405, "method_not_allowed"),
-    "unknown method and path": (request(method="BREW", path="/nothing"), 501, "not_implemented"),
     "no such path": (request(path="/nothing/here"), 404, "not_found"),
 }
 
