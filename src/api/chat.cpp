@@ -40,6 +40,19 @@ struct ReadChat {
   Names unknown;
 };
 
+// What one text may be long is the same as for a question of the other routes.
+http::Expected<void> check_texts(const std::vector<text::Message>& messages) {
+  for (const text::Message& message : messages) {
+    for (const auto& part : message.parts) {
+      if (part.text.size() <= kMaxPromptBytes) continue;
+      http::Problem problem(refusal::prompt_too_large);
+      problem.field = "messages";
+      return http::refuse(problem);
+    }
+  }
+  return {};
+}
+
 // Blocks: a large body takes a while, kept videos are on the disk.
 http::Expected<ReadChat> read_chat(const Service& service, const std::string& owner,
                                    const std::string& body) {
@@ -50,6 +63,7 @@ http::Expected<ReadChat> read_chat(const Service& service, const std::string& ow
   if (!request) return http::refuse(request.error());
   auto conversation = pipeline::parse_conversation(request->messages);
   if (!conversation) return http::refuse(problem_of(conversation.error()));
+  if (auto fits = check_texts(conversation->messages); !fits) return http::refuse(fits.error());
   if (auto located = locate_media(service, owner, conversation->media); !located) {
     return http::refuse(located.error());
   }
