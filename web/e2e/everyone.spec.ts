@@ -93,7 +93,7 @@ test('light on the wire, quick and still', async ({ page, server }) => {
     watch('layout-shift', (entry) => (seen.cls += entry.value));
   });
   await page.goto(server.url);
-  await page.getByTestId('url-input').waitFor();
+  await page.getByTestId('settings').waitFor();
   await page.waitForTimeout(2000);
   const seen = await page.evaluate(
     () => (window as unknown as { seen: { lcp: number; cls: number } }).seen,

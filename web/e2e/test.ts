@@ -18,7 +18,7 @@ export class Tru {
 
   async open(url: string): Promise<void> {
     await this.page.goto(url);
-    await this.page.getByTestId('url-input').waitFor(); // the script runs
+    await this.page.getByTestId('settings').waitFor(); // the script runs
   }
 
   async choose(...files: string[]): Promise<void> {

@@ -3,7 +3,7 @@
 import { useRef, type ReactNode } from 'react';
 import { Button } from '@/components/button';
 import { PromptInput } from '@/features/ask/prompt-input';
-import { Suggestions } from '@/features/ask/suggestions';
+import { Examples, Recent } from '@/features/ask/suggestions';
 import { ParameterDrawer } from '@/features/params/drawer';
 import { Presets } from '@/features/params/presets';
 import { apiBase } from '@/lib/api/client';
@@ -31,6 +31,11 @@ export function Composer(props: Props) {
   const { control, question, onQuestion, onAsk, busy, hint, children } = props;
   const { session, restored: live } = control;
   const field = useRef<HTMLTextAreaElement>(null);
+  const first = session.turns.length === 0;
+  const pick = (picked: string) => {
+    onQuestion(picked);
+    field.current?.focus();
+  };
   return (
     <form
       method="post"
@@ -49,7 +54,7 @@ export function Composer(props: Props) {
         value={question}
         onChange={onQuestion}
         onSend={() => !busy && onAsk()}
-        following={session.turns.length > 0}
+        following={!first}
         required={!live}
       />
       <div className="flex flex-wrap items-center gap-3">
@@ -68,19 +73,13 @@ export function Composer(props: Props) {
           </p>
         )}
       </div>
-      {live && session.turns.length === 0 && (
-        <Suggestions
-          onPick={(picked) => {
-            onQuestion(picked);
-            field.current?.focus();
-          }}
-        />
-      )}
+      {first && <Examples onPick={pick} />}
       <Presets
         value={session.params.profile}
         onChange={(profile) => control.setParams({ profile })}
       />
       {live && <ParameterDrawer params={session.params} onChange={control.setParams} />}
+      {live && first && <Recent onPick={pick} />}
     </form>
   );
 }

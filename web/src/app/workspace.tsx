@@ -103,26 +103,23 @@ export function Workspace() {
       {!started && (
         <>
           {zone}
-          {restored && (
-            <LinkField value={link} onChange={setLink} onAdd={() => incoming.onLink(link)} />
-          )}
+          <LinkField value={link} onChange={setLink} onAdd={() => incoming.onLink(link)} />
         </>
       )}
     </Composer>
   );
 
   return (
-    <>
+    <div className="flex min-h-dvh flex-col">
       <Header
         state={state}
         onFresh={started ? () => control.open(null) : null}
         onHistory={() => setSheet('history')}
         onSystem={() => setSheet('system')}
       />
-      <Banners health={health} state={state} />
       {started ? (
         <main
-          className={`mx-auto grid max-w-[110rem] gap-6 px-4 py-5
+          className={`mx-auto grid w-full max-w-[110rem] grow content-start gap-6 px-4 py-5
           lg:grid-cols-[minmax(0,1fr)_minmax(0,34rem)] lg:gap-8 lg:px-6`}
         >
           <h1 className="sr-only">{ui.title}</h1>
@@ -155,7 +152,7 @@ export function Workspace() {
           </div>
         </main>
       ) : (
-        <main className="mx-auto max-w-2xl px-4 py-8 sm:py-12">
+        <main className="mx-auto w-full max-w-2xl grow px-4 py-8 sm:py-12">
           <h1 className="text-center text-3xl font-bold tracking-tight text-balance">
             {ui.headline}
           </h1>
@@ -166,6 +163,7 @@ export function Workspace() {
           {composer}
         </main>
       )}
+      <Banners health={health} state={state} />
       <Announcer phase={session.turns.at(-1)?.attempts.at(-1)?.phase ?? null} />
       <HistorySheet
         open={sheet === 'history'}
@@ -178,7 +176,7 @@ export function Workspace() {
       />
       <SystemSheet open={sheet === 'system'} onClose={() => setSheet(null)} health={health} />
       {over && <DropCurtain />}
-    </>
+    </div>
   );
 }
 

@@ -7,21 +7,22 @@ interface Props {
   onPick: (question: string) => void;
 }
 
-/** Questions to begin with: some examples, then what was asked lately. */
-export function Suggestions({ onPick }: Props) {
+/** Questions to begin with. */
+export function Examples({ onPick }: Props) {
+  return <Row label={ui.ask.examples} questions={ui.exampleQuestions} onPick={onPick} />;
+}
+
+/** What was asked lately; known only in the browser, so it stands where it moves nothing else. */
+export function Recent({ onPick }: Props) {
   const recent = useRecentQuestions().slice(0, 4);
-  const examples = ui.exampleQuestions.filter((question) => !recent.includes(question));
-  return (
-    <div className="space-y-2">
-      <Row label={ui.ask.examples} questions={examples} onPick={onPick} />
-      {recent.length > 0 && <Row label={ui.ask.recent} questions={recent} onPick={onPick} />}
-    </div>
+  return recent.length === 0 ? null : (
+    <Row label={ui.ask.recent} questions={recent} onPick={onPick} />
   );
 }
 
 function Row(props: { label: string; questions: string[]; onPick: (question: string) => void }) {
   return (
-    <div className="flex flex-wrap items-center gap-1.5">
+    <div className="flex flex-wrap items-center gap-1.5 noscript:hidden">
       <span className="mr-1 text-sm text-soft">{props.label}</span>
       {props.questions.map((question) => (
         <button

@@ -19,7 +19,8 @@ export function Banners({ health, state }: Props) {
   const hidden = useStored(hiddenName, '1') !== null;
   const offline = useOffline();
   return (
-    <>
+    // Below all else, so that it moves nothing when it comes.
+    <div className="sticky bottom-0 z-10">
       {state === 'down' && <Banner>{offline ? ui.offline : ui.down}</Banner>}
       {health?.model.demo && !hidden && (
         <Banner onHide={() => store(hiddenName, '1')}>
@@ -28,7 +29,7 @@ export function Banners({ health, state }: Props) {
           </span>
         </Banner>
       )}
-    </>
+    </div>
   );
 }
 
@@ -36,7 +37,7 @@ function Banner({ children, onHide }: { children: ReactNode; onHide?: () => void
   return (
     <div
       role="status"
-      className={`flex items-center gap-3 border-b border-line bg-note-wash px-4 py-2 text-sm
+      className={`flex items-center gap-3 border-t border-line bg-note-wash px-4 py-2 text-sm
         text-note`}
     >
       <Icon name="warn" className="size-4.5" />

@@ -9,7 +9,7 @@ interface Props {
 
 export function LinkField({ value, onChange, onAdd }: Props) {
   return (
-    <div className="flex gap-2">
+    <div className="flex gap-2 noscript:hidden">
       <input
         type="url"
         data-testid="url-input"

@@ -22,7 +22,7 @@ export function VideoUploadZone({ input, onFiles, compact }: Props) {
       accept="video/*,.mkv,.avi"
       multiple={onFiles !== null}
       required={onFiles === null}
-      className={onFiles === null ? 'mt-3 max-w-full text-sm' : 'peer sr-only'}
+      className="sr-only noscript:not-sr-only"
       onChange={(event) => {
         if (!onFiles) return;
         onFiles([...(event.target.files ?? [])]);
