@@ -1,9 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 export const root = path.join(import.meta.dirname, '../..');
 export const sample = (name: string) => path.join(root, 'models/demo/samples', name);
+
+/** What the samples show: the answer to each question that the demo model answers right. */
+export function truth(clip: string, question: string): string {
+  const all = JSON.parse(readFileSync(sample('truth.json'), 'utf8')) as Record<
+    string,
+    { questions: Record<string, string> }
+  >;
+  const answer = all[clip]?.questions[question];
+  if (answer === undefined) throw new Error(`truth.json has no answer to ${question}`);
+  return answer;
+}
 
 /** A `tru serve` of the demo model, as ./run starts it. */
 export class Server {
@@ -16,7 +28,7 @@ export class Server {
   async start(): Promise<void> {
     const port = this.url ? new URL(this.url).port : '0';
     const child = spawn(path.join(root, 'build/bin/tru'), ['serve'], {
-      env: { ...process.env, PORT: port, ALLOW_PRIVATE_URLS: '1', ...this.env },
+      env: { ...process.env, PORT: port, ALLOW_PRIVATE_URLS: '1', TEMPERATURE: '0', ...this.env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.child = child;

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { expect, test as base, type Page } from '@playwright/test';
-import { root, sample, Server } from './server';
+import { root, sample, Server, truth } from './server';
 
-export { expect, sample, Server };
+export { expect, sample, Server, truth };
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
 

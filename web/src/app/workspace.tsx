@@ -156,7 +156,7 @@ export function Workspace() {
           <h1 className="text-center text-3xl font-bold tracking-tight text-balance">
             {ui.headline}
           </h1>
-          <p className="mt-2 mb-7 text-center text-soft">{ui.lead}</p>
+          <p className="mt-2 mb-7 text-center text-balance text-soft">{ui.lead}</p>
           <noscript>
             <p className="mb-4 rounded-lg bg-note-wash px-3 py-2 text-note">{ui.noScript}</p>
           </noscript>

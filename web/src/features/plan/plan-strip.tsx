@@ -54,7 +54,7 @@ function Cost({ plan, report }: { plan: Plan; report: VideoReport }) {
     ui.plan.size(report.resized_width, report.resized_height),
     ui.plan.tokens(count(prompt_tokens)),
     ...(memory_bytes === null ? [] : [ui.plan.memory(bytes(memory_bytes))]),
-    ...(first_token_s === null ? [] : [ui.plan.seconds(duration(first_token_s))]),
+    ...(first_token_s === null ? [] : [ui.plan.seconds(duration(Math.max(0.1, first_token_s)))]),
   ];
   return (
     <p data-testid="plan-cost" aria-live="polite" className="text-sm text-soft tabular-nums">

@@ -135,9 +135,11 @@ function Still({
       ) : (
         <Icon name={video.kind === 'url' ? 'link' : 'film'} className="size-10 text-white" />
       )}
-      <figcaption className="max-w-prose px-4 py-2 text-center text-sm text-white">
-        {video.kind === 'url' ? ui.player.none : ui.player.still}
-      </figcaption>
+      {(url || video.kind === 'url') && (
+        <figcaption className="max-w-prose px-4 py-2 text-center text-sm text-white">
+          {video.kind === 'url' ? ui.player.none : ui.player.still}
+        </figcaption>
+      )}
     </figure>
   );
 }

@@ -18,27 +18,32 @@ const hiddenName = 'tru.demo-note';
 export function Banners({ health, state }: Props) {
   const hidden = useStored(hiddenName, '1') !== null;
   const offline = useOffline();
+  if (state === 'down') {
+    return <Banner className="sticky">{offline ? ui.offline : ui.down}</Banner>;
+  }
+  if (!health?.model.demo || hidden) return null;
   return (
-    // Below all else, so that it moves nothing when it comes.
-    <div className="sticky bottom-0 z-10">
-      {state === 'down' && <Banner>{offline ? ui.offline : ui.down}</Banner>}
-      {health?.model.demo && !hidden && (
-        <Banner onHide={() => store(hiddenName, '1')}>
-          <span data-testid="demo-note">
-            {ui.demo.text} <code className="font-mono font-semibold">{ui.demo.command}</code>
-          </span>
-        </Banner>
-      )}
-    </div>
+    <Banner className="sm:sticky" onHide={() => store(hiddenName, '1')}>
+      <span data-testid="demo-note">
+        {ui.demo.text} <code className="font-mono font-semibold">{ui.demo.command}</code>
+      </span>
+    </Banner>
   );
 }
 
-function Banner({ children, onHide }: { children: ReactNode; onHide?: () => void }) {
+interface BannerProps {
+  className: string;
+  children: ReactNode;
+  onHide?: () => void;
+}
+
+/** Below all else, so that it moves nothing when it comes. */
+function Banner({ className, children, onHide }: BannerProps) {
   return (
     <div
       role="status"
-      className={`flex items-center gap-3 border-t border-line bg-note-wash px-4 py-2 text-sm
-        text-note`}
+      className={`bottom-0 z-10 flex items-center gap-3 border-t border-line bg-note-wash px-4 py-2
+        text-sm text-note ${className}`}
     >
       <Icon name="warn" className="size-4.5" />
       <p className="flex-1">{children}</p>

@@ -12,7 +12,11 @@ const looks: Record<ServerState, { dot: string; text: string }> = {
 export function StatusPill({ state }: { state: ServerState }) {
   const { dot, text } = looks[state];
   return (
-    <span role="status" data-state={state} className="flex items-center gap-2 text-sm text-soft">
+    <span
+      role="status"
+      data-state={state}
+      className="flex h-6 items-center gap-2 text-sm text-soft"
+    >
       <span aria-hidden="true" className={`size-2 rounded-full ${dot}`} />
       <span className="max-sm:sr-only">{text}</span>
     </span>

@@ -22,7 +22,8 @@ export function VideoUploadZone({ input, onFiles, compact }: Props) {
       accept="video/*,.mkv,.avi"
       multiple={onFiles !== null}
       required={onFiles === null}
-      className="sr-only noscript:not-sr-only"
+      className={`sr-only noscript:not-sr-only noscript:mt-3 noscript:max-w-full noscript:text-sm
+        file:mr-3 file:rounded-lg file:border file:border-line file:px-3 file:py-1.5`}
       onChange={(event) => {
         if (!onFiles) return;
         onFiles([...(event.target.files ?? [])]);

@@ -84,14 +84,16 @@ function UploadState({ video, onAgain }: { video: Video; onAgain: () => void }) 
       <span role="alert" data-testid="error" className={problem ? 'text-bad' : 'text-soft'}>
         {problem ? explain(problem).text : ui.zone.stopped}
       </span>
-      <button
-        type="button"
-        data-testid="upload-again"
-        onClick={onAgain}
-        className="min-h-8 font-medium text-brand underline"
-      >
-        {ui.zone.again}
-      </button>
+      {(problem === null || explain(problem).remedy !== 'choose') && (
+        <button
+          type="button"
+          data-testid="upload-again"
+          onClick={onAgain}
+          className="min-h-8 font-medium text-brand underline"
+        >
+          {ui.zone.again}
+        </button>
+      )}
     </div>
   );
 }

@@ -24,7 +24,7 @@ export const remedies: Record<Exclude<Remedy, null>, string> = {
   longer: 'Try again and wait longer',
 };
 
-type OwnCode = 'offline' | 'timeout' | 'interrupted' | `client_${string}`;
+type OwnCode = 'offline' | 'timeout' | 'interrupted' | 'stream_expired' | `client_${string}`;
 
 /** Codes of our own, then the service's; the compiler knows what codes it has. */
 const byCode: Partial<Record<OwnCode | ErrorCode, Explanation>> = {
