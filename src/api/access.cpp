@@ -1,7 +1,6 @@
 #include "api/access.h"
 
 #include "api/errors.h"
-#include "base/digest.h"
 #include "http/text.h"
 
 namespace tru::api {
@@ -19,28 +18,30 @@ std::optional<std::string_view> presented_key(const http::RequestHead& head) {
 
 }  // namespace
 
-AccessKeys::AccessKeys(const std::vector<std::string>& keys, bool required) : required_(required) {
-  for (const std::string& key : keys) digests_.push_back(sha256_hex(key));
+AccessKeys::AccessKeys(std::shared_ptr<const store::KeyRing> ring, bool required)
+    : ring_(std::move(ring)), required_(required) {}
+
+std::optional<store::KeyInfo> AccessKeys::key_of(const http::RequestHead& head) const {
+  const auto key = presented_key(head);
+  return key ? ring_->find(*key) : std::nullopt;
 }
 
 std::optional<std::string> AccessKeys::owner_of(const http::RequestHead& head) const {
   if (!required_) return "";
-  const auto key = presented_key(head);
-  if (!key) return std::nullopt;
-  const std::string digest = sha256_hex(*key);
-  std::optional<std::string> owner;
-  for (const std::string& known : digests_) {
-    if (equal_in_constant_time(digest, known)) owner = known.substr(0, 16);
-  }
-  return owner;
+  const auto key = key_of(head);
+  return key ? std::optional(key->id) : std::nullopt;
 }
 
 http::Guard AccessKeys::guard() const {
   return [keys = *this](http::Exchange& exchange) -> std::optional<http::Problem> {
-    if ((exchange.route_flags() & kOpen) != 0 || keys.owner_of(exchange.head())) {
+    if (!keys.required_ || (exchange.route_flags() & kOpen) != 0) return std::nullopt;
+    const auto key = keys.key_of(exchange.head());
+    if (!key) return http::Problem(refusal::unauthorized);
+    const bool metrics = (exchange.route_flags() & kMetrics) != 0;
+    if (key->allows(store::Scope::ask) || (metrics && key->allows(store::Scope::metrics))) {
       return std::nullopt;
     }
-    return http::Problem(refusal::unauthorized);
+    return http::Problem(refusal::scope_missing);
   };
 }
 

@@ -13,6 +13,7 @@ namespace json = boost::json;
 constexpr std::array kOwn{refusal::json_invalid,
                           refusal::json_too_deep,
                           refusal::unauthorized,
+                          refusal::scope_missing,
                           refusal::cancelled,
                           refusal::prompt_too_large,
                           refusal::source_too_large,

@@ -22,6 +22,8 @@ namespace refusal {
 inline constexpr Refusal json_invalid{400, "json_invalid", "the body is not valid JSON"};
 inline constexpr Refusal json_too_deep{400, "json_too_deep",
                                        "the body is nested more than 32 levels deep"};
+inline constexpr Refusal scope_missing{403, "scope_missing",
+                                       "this key was made for something else"};
 inline constexpr Refusal unauthorized{
     401, "unauthorized", "send a valid key as Authorization: Bearer KEY or X-API-Key: KEY"};
 inline constexpr Refusal cancelled{409, "cancelled", "the request was cancelled"};

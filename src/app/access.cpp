@@ -11,4 +11,8 @@ bool needs_keys(const Settings& settings) {
   return !is_loopback(settings.service.host);
 }
 
+std::filesystem::path key_file(const Settings& settings) {
+  return settings.service.data_dir / "keys.json";
+}
+
 }  // namespace tru::app

@@ -11,4 +11,7 @@ bool is_loopback(const std::string& host);
 // Whether the service asks for an API key, as AUTH and HOST say.
 bool needs_keys(const Settings& settings);
 
+// Where `tru keys` keeps the digests of keys.
+std::filesystem::path key_file(const Settings& settings);
+
 }  // namespace tru::app

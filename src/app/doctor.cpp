@@ -20,6 +20,7 @@
 #include "app/machine.h"
 #include "app/options.h"
 #include "media/codecs.h"
+#include "store/key_ring.h"
 #include "tensor/device.h"
 
 namespace tru::app {
@@ -197,13 +198,15 @@ Finding check_port(const ServiceSettings& service) {
 }
 
 Finding check_access(const Settings& settings) {
+  const auto ring = store::KeyRing::load(key_file(settings), settings.access.api_keys);
+  if (!ring) return {"access", Health::fail, ring.error().message, "restore or remove it"};
   const bool needed = needs_keys(settings);
   Finding finding{"access", Health::ok,
                   needed ? "API keys are needed" : "open to everybody who reaches it"};
-  if (needed && settings.access.api_keys.empty()) {
+  if (needed && ring->empty()) {
     finding.health = Health::fail;
     finding.detail = "API keys are needed and there are none";
-    finding.fix = "set API_KEYS";
+    finding.fix = "make one with: tru keys add NAME";
   } else if (!needed && !is_loopback(settings.service.host)) {
     finding.health = Health::warn;
     finding.fix = "the whole network can use it: unset AUTH, or set HOST=127.0.0.1";

@@ -9,6 +9,7 @@
 #include "app/commands.h"
 #include "app/doctor.h"
 #include "app/exit_code.h"
+#include "app/keys.h"
 #include "media/video_file.h"
 
 namespace {
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
   ServeOptions serve_options;
   PullOptions pull_options;
   DoctorOptions doctor_options;
+  KeysOptions keys_options;
   SettingsOptions settings_options;
   std::string shell;
   CLI::App* ask_command = program.add_subcommand("ask", "answer a question about videos");
@@ -54,6 +56,7 @@ int main(int argc, char** argv) {
   CLI::App* bench_command =
       program.add_subcommand("bench", "measure the speed of every stage on this machine");
   CLI::App* serve_command = program.add_subcommand("serve", "answer over HTTP, with a web page");
+  CLI::App* keys_command = program.add_subcommand("keys", "make, list and revoke API keys");
   CLI::App* doctor_command =
       program.add_subcommand("doctor", "check this machine and the settings, and say what to mend");
   CLI::App* settings_command =
@@ -65,6 +68,7 @@ int main(int argc, char** argv) {
   add_bench(*bench_command, bench_options);
   add_serve(*serve_command, serve_options);
   add_pull(*pull_command, pull_options);
+  add_keys(*keys_command, keys_options);
   add_doctor(*doctor_command, doctor_options);
   add_settings_command(*settings_command, settings_options);
   completion_command->add_option("shell", shell, "bash, zsh or fish")
@@ -85,6 +89,7 @@ int main(int argc, char** argv) {
   if (*bench_command) return bench(bench_options, stop);
   if (*serve_command) return serve(serve_options, stop);
   if (*pull_command) return pull(pull_options, stop);
+  if (*keys_command) return keys(*keys_command, keys_options);
   if (*doctor_command) return doctor(doctor_options);
   if (*settings_command) return settings(settings_options);
   return completion(program, shell);

@@ -30,16 +30,18 @@ constexpr std::chrono::hours kRetention{7 * 24};
 constexpr std::chrono::hours kSweepEvery{1};
 constexpr auto kServersWait = 10min;  // for the first of VLLM_BASE_URL: they load models too
 
-// Whether keys are asked for. config_invalid when they are, and there are none.
-Result<bool> checked_needs_keys(const Settings& settings) {
+// The keys that the service takes; config_invalid when it needs some and there are none.
+Result<api::AccessKeys> access_keys(const Settings& settings) {
+  TRU_TRY(store::KeyRing ring, store::KeyRing::load(key_file(settings), settings.access.api_keys));
   const bool needed = needs_keys(settings);
-  if (needed && settings.access.api_keys.empty()) {
-    return fail(ErrorCode::config_invalid,
-                "AUTH is {} and HOST is {}, so API keys are needed and there are none: set "
-                "API_KEYS, or AUTH=off to let everybody in",
-                settings.access.auth, settings.service.host);
+  if (needed && ring.empty()) {
+    return fail(
+        ErrorCode::config_invalid,
+        "AUTH is {} and HOST is {}, so API keys are needed and there are none: run tru keys "
+        "add NAME, set API_KEYS, or AUTH=off to let everybody in",
+        settings.access.auth, settings.service.host);
   }
-  return needed;
+  return api::AccessKeys(std::make_shared<store::KeyRing>(std::move(ring)), needed);
 }
 
 std::string read_line(const fs::path& path) {
@@ -168,7 +170,7 @@ Result<Parts> start_parts(const ServeOptions& options) {
   Parts parts;
   TRU_TRY(parts.settings, read_settings(options.settings));
   Settings& settings = parts.settings;
-  TRU_TRY(const bool keys, checked_needs_keys(settings));
+  TRU_TRY(api::AccessKeys keys, access_keys(settings));
   parts.log = std::make_unique<Log>(settings.service.log_level);
   Log& log = *parts.log;
   TRU_TRY(parts.model, backend_config(settings, [&log](const std::string& line) {
@@ -186,8 +188,8 @@ Result<Parts> start_parts(const ServeOptions& options) {
   fetch.folder = uploads.folder();
   parts.fetcher = std::make_unique<fetch::Fetcher>(std::move(fetch));
   parts.service = std::make_unique<api::Service>(
-      service_config(settings, parts.model), api::AccessKeys(settings.access.api_keys, keys),
-      *parts.fetcher, std::move(uploads), std::move(incoming), std::move(videos), std::move(web),
+      service_config(settings, parts.model), std::move(keys), *parts.fetcher, std::move(uploads),
+      std::move(incoming), std::move(videos), std::move(web),
       [&log](std::string_view level, std::string_view event, json::object fields) {
         log.write(level, event, std::move(fields));
       });

@@ -63,11 +63,14 @@ def test_no_model(doctor, tmp_path):
     assert findings["model"]["status"] == "fail" and "tru pull" in findings["model"]["fix"]
 
 
-def test_a_public_service_without_keys(doctor, free_port):
+def test_a_public_service_without_keys(doctor, tru, tmp_path, free_port):
     code, findings = doctor("--host", "0.0.0.0", "--port", free_port)
     assert (code, findings["access"]["status"]) == (3, "fail")
-    assert "API_KEYS" in findings["access"]["fix"]
+    assert "tru keys add" in findings["access"]["fix"]
     code, findings = doctor("--host", "0.0.0.0", "--port", free_port, API_KEYS="a-key")
+    assert (code, findings["access"]["status"]) == (0, "ok")
+    tru("keys", "add", "a", "--data-dir", tmp_path / "data")
+    code, findings = doctor("--host", "0.0.0.0", "--port", free_port)
     assert (code, findings["access"]["status"]) == (0, "ok")
     code, findings = doctor("--host", "0.0.0.0", "--port", free_port, "--auth", "off")
     assert (code, findings["access"]["status"]) == (0, "warn")
