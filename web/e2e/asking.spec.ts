@@ -43,6 +43,10 @@ test('drop a video, see the plan, ask, click a time', async ({ page, tru }) => {
   const place = () => player.evaluate((video: HTMLVideoElement) => video.currentTime);
   await expect.poll(place).toBeCloseTo(seconds, 1);
   await expect(page.getByTestId('timeline').getByTestId('timeline-mark')).toHaveCount(1);
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save as SRT' }).click();
+  const saved = readFileSync(await (await download).path(), 'utf8');
+  expect(saved).toMatch(/^1\n00:00:0\d,\d{3} --> 00:00:0\d,\d{3}\nThe green star appears/);
   await page.getByTestId('report').getByRole('button').click();
   await expect(page.getByTestId('report')).toContainText(`${balanced} of `);
   await tru.shot('4-answer');
@@ -113,6 +117,20 @@ test('a video by its address', async ({ page, tru }) => {
   await tru.shot('7-url');
   await tru.accessible();
   host.close();
+});
+
+test('boxes are drawn over the picture', async ({ page, tru }) => {
+  await tru.choose(sample('passing.mp4'));
+  await tru.ask('Where is the blue square?');
+  expect(await tru.answered()).toContain('bbox_2d');
+  const box = page.getByRole('img', { name: 'Box: blue square' });
+  const [drawn, picture] = [
+    await box.boundingBox(),
+    await page.getByTestId('player').boundingBox(),
+  ];
+  expect(drawn && picture && drawn.width < picture.width && drawn.x > picture.x).toBe(true);
+  await tru.shot('9-boxes');
+  await tru.accessible();
 });
 
 test('reload in the middle', async ({ page, tru }) => {

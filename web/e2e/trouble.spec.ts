@@ -22,6 +22,11 @@ test('files that are no videos are told before or after the upload', async ({ pa
   await input.setInputFiles(file('notes.mp4'));
   await expect(page.getByText('This is not a video of a kind that can be read')).toBeVisible();
   await tru.shot('10-not-a-video');
+  // A little more than four hours; a frame in ten seconds keeps it small.
+  const hours = ['-f', 'lavfi', '-i', 'color=size=64x64:rate=1/10:duration=14410'];
+  execFileSync('ffmpeg', ['-v', 'error', ...hours, '-preset', 'ultrafast', file('hours.mp4')]);
+  await input.setInputFiles(file('hours.mp4'));
+  await expect(page.getByText('This video is longer than 4 hours.')).toBeVisible();
   // The first bytes are a video's, so only the service can tell.
   writeFileSync(file('broken.mp4'), Buffer.from(`\0\0\0\x18ftypisom${'x'.repeat(2000)}`));
   await input.setInputFiles(file('broken.mp4'));
@@ -113,6 +118,21 @@ test('a full queue names the wait', async ({ page }) => {
   await tru.shot('15-queue-full');
   for (const response of others) await (await response).body?.cancel();
   await server.stop();
+});
+
+test('a model that is still loading', async ({ page, tru }) => {
+  await tru.choose(sample('passing.mp4'));
+  // The demo model is there before anyone can ask, so this answer of the service is played.
+  const message = 'the model is being loaded';
+  const body = { detail: message, error: { code: 'model_loading', message, retry_after_s: 2 } };
+  await page.route('**/v1/inference/url', (route) => route.fulfill({ status: 503, json: body }));
+  await tru.ask(question);
+  await expect(error(tru)).toContainText('The model is still loading.');
+  await expect(page.getByTestId('retry')).toBeDisabled();
+  await tru.shot('22-model-loading');
+  await page.unroute('**/v1/inference/url');
+  await page.getByTestId('retry').click(); // once the wait is over
+  expect(await tru.answered()).toBe(truth('passing.mp4', question));
 });
 
 test('a gigabyte goes up without growing the tab', async ({ browser, page, tru }) => {

@@ -19,12 +19,32 @@ export function containerOf(head: Uint8Array): 'mp4' | 'matroska' | 'avi' | null
   return null;
 }
 
+/** Seconds, as the browser sees it; 0 if it cannot tell, or not soon. */
+function durationOf(file: File): Promise<number> {
+  return new Promise((resolve) => {
+    const video = document.createElement('video');
+    const url = URL.createObjectURL(file);
+    const tell = () => {
+      clearTimeout(timer);
+      URL.revokeObjectURL(url);
+      resolve(Number.isFinite(video.duration) ? video.duration : 0);
+    };
+    const timer = setTimeout(tell, 2000);
+    video.preload = 'metadata';
+    video.onloadedmetadata = tell;
+    video.onerror = tell;
+    video.src = url;
+  });
+}
+
 /** Throws a Problem that says why `file` cannot be used. */
 export async function checkFile(file: File): Promise<void> {
   if (file.size === 0) throw new Problem('client_file_empty', file.name);
   if (file.size > maxVideoBytes) throw new Problem('client_file_large', file.name);
   const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
   if (containerOf(head) === null) throw new Problem('client_file_type', file.name);
+  const seconds = await durationOf(file);
+  if (seconds > maxDurationS) throw new Problem('client_file_long', file.name);
 }
 
 /** Throws a Problem unless `text` is an http or https address without a password in it. */
