@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test as base, type Page } from '@playwright/test';
 import { root, sample, Server, truth } from './server';
 
-export { expect, sample, Server, truth };
+export { expect, sample, truth };
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
 
@@ -55,6 +55,8 @@ export class Tru {
 
 interface Fixtures {
   tru: Tru;
+  /** Starts a service with settings of its own, which ends with the test. */
+  launch: (env?: Record<string, string>) => Promise<Server>;
 }
 
 interface WorkerFixtures {
@@ -71,6 +73,16 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     },
     { scope: 'worker', timeout: 120_000 },
   ],
+  launch: async ({}, use) => {
+    const servers: Server[] = [];
+    await use(async (env) => {
+      const server = new Server(env);
+      servers.push(server);
+      await server.start();
+      return server;
+    });
+    for (const server of servers) await server.stop();
+  },
   // What the browser itself complains about is an offence: the policy, other hosts, exceptions.
   tru: async ({ page, server }, use) => {
     const complaints: string[] = [];

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { expect, sample, Server, test, Tru, truth } from './test';
+import { expect, sample, test, Tru, truth } from './test';
 
 let folder = '';
 const file = (name: string) => path.join(folder, name);
@@ -16,23 +16,28 @@ test.beforeAll(() => {
 });
 test.afterAll(() => rmSync(folder, { recursive: true }));
 
-test('files that are no videos are told before or after the upload', async ({ page, tru }) => {
-  const input = page.getByTestId('video-input');
+test('files that cannot be used are told before or after the upload', async ({ page, tru }) => {
   writeFileSync(file('notes.mp4'), 'Not a video at all.');
-  await input.setInputFiles(file('notes.mp4'));
-  await expect(page.getByText('This is not a video of a kind that can be read')).toBeVisible();
-  await tru.shot('10-not-a-video');
   // A little more than four hours; a frame in ten seconds keeps it small.
   const hours = ['-f', 'lavfi', '-i', 'color=size=64x64:rate=1/10:duration=14410'];
   execFileSync('ffmpeg', ['-v', 'error', ...hours, '-preset', 'ultrafast', file('hours.mp4')]);
-  await input.setInputFiles(file('hours.mp4'));
-  await expect(page.getByText('This video is longer than 4 hours.')).toBeVisible();
   // The first bytes are a video's, so only the service can tell.
   writeFileSync(file('broken.mp4'), Buffer.from(`\0\0\0\x18ftypisom${'x'.repeat(2000)}`));
-  await input.setInputFiles(file('broken.mp4'));
-  await expect(error(tru)).toBeVisible();
-  await tru.shot('11-broken-video');
-  await tru.accessible();
+  const cases = [
+    { name: 'notes', says: 'This is not a video of a kind that can be read', sent: false },
+    { name: 'hours', says: 'This video is longer than 4 hours.', sent: false },
+    { name: 'broken', says: 'This video is damaged and cannot be read.', sent: true },
+  ];
+  for (const { name, says, sent } of cases) {
+    const uploads: string[] = [];
+    page.on('request', (request) => request.method() === 'POST' && uploads.push(request.url()));
+    await page.getByTestId('video-input').setInputFiles(file(`${name}.mp4`));
+    await expect(error(tru)).toContainText(says);
+    expect(uploads.length > 0).toBe(sent);
+    await tru.shot(`10-${name}`);
+    await tru.accessible();
+    await page.getByRole('button', { name: 'New question' }).click();
+  }
 });
 
 test('cancel while uploading', async ({ page, tru }) => {
@@ -62,9 +67,8 @@ for (const stage of ['Starting', 'Reading frames', 'Looking at frames']) {
   });
 }
 
-test('a server that goes and comes back', async ({ page }) => {
-  const server = new Server();
-  await server.start();
+test('a server that goes and comes back', async ({ page, launch }) => {
+  const server = await launch();
   const tru = new Tru(page);
   await tru.open(server.url);
   await tru.choose(sample('passing.mp4'));
@@ -77,23 +81,19 @@ test('a server that goes and comes back', async ({ page }) => {
   await server.start();
   await page.getByTestId('retry').click();
   expect(await tru.answered()).toBe(truth('passing.mp4', question));
-  await server.stop();
 });
 
-test('too large for the server', async ({ page }) => {
-  const server = new Server({ MAX_VIDEO_SIZE_MB: '1' });
-  await server.start();
+test('too large for the server', async ({ page, launch }) => {
+  const server = await launch({ MAX_VIDEO_SIZE_MB: '1' });
   const tru = new Tru(page);
   await tru.open(server.url);
   await page.getByTestId('video-input').setInputFiles(file('long.mp4'));
   await expect(error(tru)).toContainText('too large for the server');
   await tru.shot('14-too-large');
-  await server.stop();
 });
 
-test('a full queue names the wait', async ({ page }) => {
-  const server = new Server({ QUEUE_SIZE: '1' });
-  await server.start();
+test('a full queue names the wait', async ({ page, launch }) => {
+  const server = await launch({ QUEUE_SIZE: '1' });
   const tru = new Tru(page);
   await tru.open(server.url);
   const stored = page.waitForResponse((response) => response.url().endsWith('/v1/videos'));
@@ -117,7 +117,6 @@ test('a full queue names the wait', async ({ page }) => {
   clearInterval(flood);
   await tru.shot('15-queue-full');
   for (const response of others) await (await response).body?.cancel();
-  await server.stop();
 });
 
 test('a model that is still loading', async ({ page, tru }) => {

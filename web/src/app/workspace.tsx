@@ -39,7 +39,7 @@ export function Workspace() {
   const incoming = {
     onFiles: (list: File[]) => {
       setHint(null);
-      for (const file of list) control.addFile(file).catch(say);
+      for (const file of list) control.addFile(file);
     },
     onLink: (text: string) => {
       setHint(null);

@@ -1,6 +1,7 @@
 // The files of this tab: they cannot be stored with the session, and neither can their transfers.
 import { uploadVideo } from '../api/client';
 import { storable } from '../api/problem';
+import { checkFile } from '../file-check';
 import type { Action } from './reducer';
 
 interface Held {
@@ -17,7 +18,7 @@ export class Uploads {
 
   constructor(private dispatch: (action: Action) => void) {}
 
-  /** Starts to send `file`; sends it again if it was sent before. */
+  /** Starts to check and send `file`; sends it again if it was sent before. */
   start(key: string, file: File): void {
     const before = this.held.get(key);
     before?.stop.abort();
@@ -38,6 +39,8 @@ export class Uploads {
     };
     progress(0, file.size);
     try {
+      await checkFile(file);
+      signal.throwIfAborted();
       const stored = await uploadVideo(file, progress, signal);
       this.dispatch({ type: 'video-stored', key, stored });
       return `tru://videos/${stored.id}`;

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useReducer, useRef } from 'react';
 import { deleteVideo } from '../api/client';
 import type { Question } from '../api/run';
-import { checkFile, checkUrl } from '../file-check';
+import { checkUrl } from '../file-check';
 import { remember } from '../history';
 import { newAttempt } from './attempt';
 import { emptySession, reduce } from './reducer';
@@ -83,9 +83,8 @@ export function useSession() {
     /** Where the player finds a video's own file, if this tab has it. */
     localUrl: (key: string) => uploads.url(key),
 
-    /** Throws a Problem if the file cannot be used. */
-    async addFile(file: File): Promise<void> {
-      await checkFile(file);
+    /** A file that cannot be used is told as a failed upload. */
+    addFile(file: File): void {
       const key = newId();
       dispatch({ type: 'video-added', video: fileEntry(key, file) });
       uploads.start(key, file);
