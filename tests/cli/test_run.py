@@ -1,8 +1,17 @@
-"""./run, with the program already built."""
+"""./run, with the program already built.
+
+A second start takes 3 s at most. On a machine with other work that is told by processor time, which
+waiting for others does not lengthen; the clock only has to show that nothing sleeps for long.
+"""
 import os
+import pathlib
+import resource
 import signal
 import subprocess
 import time
+
+START_S = 3
+BUSY_S = 30
 
 
 def run(root, *arguments, **options):
@@ -10,10 +19,18 @@ def run(root, *arguments, **options):
     return subprocess.run([root / "run", *arguments], timeout=60, check=False, **options)
 
 
+def seconds_at_work(process_id):
+    """Processor time of a running process and of those it has waited for."""
+    fields = pathlib.Path(f"/proc/{process_id}/stat").read_text("ascii").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_second_start_is_quick_and_silent(root, tmp_path):
-    start = time.monotonic()
+    begin, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     result = run(root, "--build", cwd=tmp_path)
-    assert time.monotonic() - start < 3
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime < START_S
+    assert time.monotonic() - begin < BUSY_S
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert os.access(root / "build" / "bin" / "tru", os.X_OK)
 
@@ -25,7 +42,8 @@ def test_without_arguments_serves_and_asks_the_sample_question(root, tmp_path, e
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         assert process.stderr.readline().startswith("TRU is at http://127.0.0.1:")
-        assert time.monotonic() - started < 3
+        assert seconds_at_work(process.pid) < START_S
+        assert time.monotonic() - started < BUSY_S
         process.stdout.readline()
         assert process.stdout.readline().startswith("models/demo/samples/passing.mp4: Which way")
         assert len(process.stdout.readline()) > 5
