@@ -55,6 +55,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
 WORKDIR /src
 COPY tools tools
 COPY web web
+COPY docs docs
+COPY models/demo/samples models/demo/samples
 RUN tools/build_web
 
 FROM ${RUN_BASE}

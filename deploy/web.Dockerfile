@@ -12,6 +12,8 @@ ARG NEXT_PUBLIC_API_URL=http://localhost:8000
 WORKDIR /src
 COPY tools tools
 COPY web web
+COPY docs docs
+COPY models/demo/samples models/demo/samples
 RUN NEXT_PUBLIC_API_URL=${NEXT_PUBLIC_API_URL} tools/build_web
 
 FROM ${BUILD_BASE} AS nginx

@@ -133,9 +133,8 @@ json::object error_object(const http::Problem& problem, std::string_view request
 
 http::Response render(const http::Problem& problem, const http::ProblemContext& context) {
   if (context.path == "/v1/inference/upload" && accepts_html(context.accept)) {
-    return {problem.status, "text/html; charset=utf-8",
-            html_page("This did not work",
-                      "<p>" + escape_html(problem.message) + "</p><p><a href=\"/\">Back</a></p>")};
+    return html_answer(problem.status, "This did not work",
+                       "<p>" + escape_html(problem.message) + "</p><p><a href=\"/\">Back</a></p>");
   }
   json::object body{
       {"detail", problem.message},

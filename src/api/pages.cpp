@@ -16,13 +16,6 @@ constexpr std::string_view kForm =
     "<p><label>Question <input name=\"prompt\" required></label></p>"
     "<p><button>Ask</button></p></form><p><a href=\"/docs\">API</a></p>";
 
-Response html_response(std::string page, std::string_view policy) {
-  Response response(200, "text/html; charset=utf-8", std::move(page));
-  response.headers.set("Content-Security-Policy", policy);
-  response.headers.set("Cache-Control", "no-cache");
-  return response;
-}
-
 Response text_with_etag(Exchange& exchange, std::string_view type, const std::string& text) {
   Response response(200, type, text);
   response.headers.set("Cache-Control", "no-cache");
@@ -36,7 +29,7 @@ Task<Response> front_page(Service& service, Exchange& exchange) {
   exchange.response_headers().add("Vary", "Accept");
   if (accepts_html(exchange.head().header("Accept").value_or(""))) {
     if (service.web) co_return service.web->answer(exchange);
-    co_return html_response(html_page("TRU", kForm), kPagePolicy);
+    co_return html_answer(200, "TRU", kForm);
   }
   const json::object card{{"service", "tru-v2-vlm-inference"},
                           {"version", service.config.version},
@@ -46,17 +39,21 @@ Task<Response> front_page(Service& service, Exchange& exchange) {
   co_return Response(200, "application/json", to_json_text(card));
 }
 
-Task<Response> docs_page(Service&, Exchange& exchange) {
+Task<Response> docs_page(Service& service, Exchange& exchange) {
   const std::string& path = exchange.head().path();
   if (path == "/docs") {
-    co_return html_response(std::string(kDocsHtml),
-                            "default-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+    Response response(200, "text/html; charset=utf-8", std::string(kDocsHtml));
+    response.headers.set("Content-Security-Policy",
+                         "default-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+    response.headers.set("Cache-Control", "no-cache");
+    co_return response;
   }
   if (path == "/docs/docs.js")
     co_return text_with_etag(exchange, "text/javascript", std::string(kDocsScript));
   if (path == "/docs/docs.css")
     co_return text_with_etag(exchange, "text/css", std::string(kDocsStyle));
-  co_return http::refusal::not_found;
+  // /docs/guide is among the page's files.
+  co_return co_await web_file(service, exchange);
 }
 
 Task<Response> openapi_json(Service& service, Exchange& exchange) {

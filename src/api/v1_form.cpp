@@ -15,7 +15,7 @@ class V1Form : public AnswerForm {
   explicit V1Form(V1Facts facts) : facts_(std::move(facts)) {}
 
   http::Response body(const pipeline::Answer& answer) const override {
-    if (facts_.html) return {200, "text/html; charset=utf-8", page(answer)};
+    if (facts_.html) return page(answer);
     return {200, "application/json", to_json_text(object(answer))};
   }
 
@@ -57,9 +57,10 @@ class V1Form : public AnswerForm {
     return object;
   }
 
-  std::string page(const pipeline::Answer& answer) const {
-    std::string body = fmt::format("<p>{}</p><p><strong>{}</strong></p>",
-                                   escape_html(facts_.prompt), escape_html(answer.generation.text));
+  http::Response page(const pipeline::Answer& answer) const {
+    std::string body =
+        fmt::format("<p>{}</p><p><strong>{}</strong></p>", escape_lines(facts_.prompt),
+                    escape_lines(answer.generation.text));
     for (const pipeline::VideoReport& video : answer.videos) {
       body += fmt::format("<p>{}: {:.1f} s, {} frames of {} x {} were looked at.</p>",
                           escape_html(video.info.source), video.info.duration_s,
@@ -68,7 +69,7 @@ class V1Form : public AnswerForm {
         body += "<p>" + escape_html(warning) + "</p>";
       }
     }
-    return html_page("Answer", body + "<p><a href=\"/\">Ask again</a></p>");
+    return html_answer(200, "Answer", body + "<p><a href=\"/\">Ask again</a></p>");
   }
 
   const V1Facts facts_;

@@ -119,6 +119,51 @@ test('a video by its address', async ({ page, tru }) => {
   host.close();
 });
 
+test('a part of the video, by its handles', async ({ page, tru }) => {
+  await tru.choose(sample('arrival.mp4'));
+  const frames = page.getByTestId('plan-strip').locator('img');
+  const all = await frames.count();
+  await page.getByRole('slider', { name: 'End of the part to watch' }).focus();
+  for (let i = 0; i < 4; i += 1) await page.keyboard.press('PageDown');
+  await expect(page.getByText('0:00.0 – 0:04.0')).toBeVisible();
+  await expect.poll(() => frames.count()).toBe(all / 2);
+  const handle = page.getByRole('slider', { name: 'Start of the part to watch' });
+  const box = (await handle.boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 150, box.y + box.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await expect.poll(() => frames.count()).toBeLessThan(all / 2);
+  await tru.shot('23-trim');
+  await tru.accessible();
+  const seen = await frames.count();
+  await tru.ask('What happens in this video?');
+  await tru.answered();
+  await page.getByTestId('report').getByRole('button').click();
+  await expect(page.getByTestId('report')).toContainText(`${seen} of `);
+  await page.getByRole('button', { name: 'Whole video' }).click();
+  await expect.poll(() => frames.count()).toBe(all);
+});
+
+test('a link that is pasted', async ({ page, tru }) => {
+  await page.evaluate(() => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text', 'https://example.org/clips/holiday.mp4');
+    document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
+  });
+  await expect(page.getByRole('list', { name: 'Videos' })).toContainText('holiday.mp4');
+  await tru.shot('35-pasted');
+  await tru.accessible();
+});
+
+test('a sample to begin with', async ({ page, tru }) => {
+  await page.getByTestId('sample').click();
+  await page.getByTestId('plan-cost').waitFor();
+  await expect(page.getByTestId('prompt-input')).toHaveValue(direction);
+  await page.getByTestId('ask').click();
+  expect(await tru.answered()).toBe(truth('passing.mp4', direction));
+});
+
 test('boxes are drawn over the picture', async ({ page, tru }) => {
   await tru.choose(sample('passing.mp4'));
   await tru.ask('Where is the blue square?');

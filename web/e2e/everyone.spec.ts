@@ -19,6 +19,45 @@ test('without JavaScript the form is answered with a page', async ({ browser, se
   await context.close();
 });
 
+test('the guide, without JavaScript', async ({ browser, server }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  await page.goto(`${server.url}/docs/guide`);
+  const names = page.getByRole('navigation').getByRole('link');
+  expect(await names.count()).toBeGreaterThan(9);
+  const links = (await page.locator('a[href^="/"]').all()).map((a) => a.getAttribute('href'));
+  const addresses = new Set(await Promise.all(links));
+  await new Tru(page).shot('32-guide');
+  for (const address of addresses) {
+    const response = await page.goto(server.url + address);
+    expect(response?.status(), address ?? '').toBe(200);
+    const inner = await page.locator('main a[href^="/docs"]').all();
+    for (const link of inner) {
+      const href = (await link.getAttribute('href')) ?? '';
+      expect(addresses, `${address} leads to ${href}`).toContain(href.split('#')[0]);
+    }
+  }
+  await page.goto(`${server.url}/docs/guide/configuration`);
+  await new Tru(page).shot('33-guide-page');
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('the guide, for everyone', async ({ page, server }) => {
+  const tru = new Tru(page);
+  for (const name of ['', '/quickstart', '/configuration', '/architecture']) {
+    await page.goto(`${server.url}/docs/guide${name}`);
+    await tru.accessible();
+  }
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.goto(`${server.url}/docs/guide/configuration`);
+  const beyond = () => document.documentElement.scrollWidth - innerWidth;
+  expect(await page.evaluate(beyond)).toBe(0);
+  await tru.shot('34-guide-phone');
+});
+
 test('by keyboard alone', async ({ page, tru }) => {
   const press = async (key: string, until: string) => {
     const there = () => page.evaluate((s) => document.activeElement?.matches(s) ?? false, until);

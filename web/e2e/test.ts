@@ -41,13 +41,25 @@ export class Tru {
     await this.page.screenshot({ path: file, fullPage: true });
   }
 
-  /** No offence against WCAG 2.2 AA that axe can see. */
+  /** No offence against WCAG 2.2 AA that axe can see, be it light or dark. */
   async accessible(): Promise<void> {
     await this.page.evaluate(axeSource);
     const found = await this.page.evaluate(async () => {
       const { axe } = window as unknown as { axe: typeof import('axe-core') };
-      const { violations } = await axe.run();
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
+      const { dataset } = document.documentElement;
+      const before = dataset.theme;
+      const offences: string[] = [];
+      for (const theme of ['light', 'dark']) {
+        dataset.theme = theme;
+        await new Promise((resolve) => setTimeout(resolve, 300)); // colours change softly
+        const { violations } = await axe.run();
+        for (const { id, nodes } of violations) {
+          offences.push(`${theme} ${id}: ${nodes.map((node) => node.html).join(' ')}`);
+        }
+      }
+      if (before) dataset.theme = before;
+      else delete dataset.theme;
+      return offences;
     });
     expect(found).toEqual([]);
   }

@@ -1,13 +1,14 @@
 #!/usr/bin/env node
-// Finishes a static export: writes csp.txt, the security policy that fits its inline scripts, and
-// a .br and a .gz beside everything that compresses.
+// Finishes a static export: puts a sample clip beside it, writes csp.txt, the security policy that
+// fits its inline scripts, and a .br and a .gz beside everything that compresses.
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
 const folder = process.argv[2] ?? 'out';
+const sample = path.join(import.meta.dirname, '../../models/demo/samples/passing.mp4');
 const texts = /\.(html|js|css|svg|json|txt|xml|map)$/;
 
 async function* filesIn(directory) {
@@ -43,6 +44,9 @@ function policy(scripts, styles) {
     "frame-ancestors 'none'",
   ].join('; ');
 }
+
+await mkdir(path.join(folder, 'samples'), { recursive: true });
+await copyFile(sample, path.join(folder, 'samples', path.basename(sample)));
 
 const scripts = new Set();
 const styles = new Set();

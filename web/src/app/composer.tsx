@@ -56,23 +56,22 @@ export function Composer(props: Props) {
         onSend={() => !busy && onAsk()}
         following={!first}
         required={!live}
-      />
-      <div className="flex flex-wrap items-center gap-3">
+      >
         <Button
           type="submit"
           kind="primary"
           data-testid="ask"
           disabled={live && busy}
-          className="min-h-11 px-6 text-base"
+          className="min-h-11 px-7 text-base"
         >
           {ui.ask.send}
         </Button>
-        {hint && (
-          <p role="alert" className="text-sm text-bad">
-            {hint}
-          </p>
-        )}
-      </div>
+      </PromptInput>
+      {hint && (
+        <p role="alert" className="text-sm text-bad">
+          {hint}
+        </p>
+      )}
       {first && <Examples onPick={pick} />}
       <Presets
         value={session.params.profile}

@@ -27,7 +27,10 @@ export function Header({ state, onFresh, onHistory, onSystem }: Props) {
           {ui.name}
         </span>
         <StatusPill state={state} />
-        <nav aria-label={ui.name} className="ml-auto flex items-center gap-0.5 sm:gap-1">
+        <nav
+          aria-label={ui.name}
+          className="ml-auto flex items-center gap-0.5 noscript:hidden sm:gap-1"
+        >
           {onFresh && (
             <Button icon="plus" kind="quiet" onClick={onFresh} aria-label={ui.history.fresh}>
               <span className="max-sm:hidden">{ui.history.fresh}</span>

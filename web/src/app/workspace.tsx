@@ -12,6 +12,7 @@ import { DropCurtain, VideoUploadZone } from '@/features/videos/upload-zone';
 import { useIncoming } from '@/features/videos/use-incoming';
 import { VideoList } from '@/features/videos/video-list';
 import { storable } from '@/lib/api/problem';
+import { fetchSample, sampleQuestion } from '@/lib/sample';
 import { defaultParams, runningAttempt, type Attempt } from '@/lib/session/types';
 import { useSession } from '@/lib/session/use-session';
 import { explain, type Remedy } from '@/lib/strings/problems';
@@ -66,6 +67,13 @@ export function Workspace() {
     setHint(null);
     setQuestion('');
     setLink('');
+  }
+
+  function trySample() {
+    fetchSample().then((file) => {
+      incoming.onFiles([file]);
+      setQuestion(sampleQuestion);
+    }, say);
   }
 
   function remedy(turnId: string, kind: Exclude<Remedy, null>, { params }: Attempt) {
@@ -163,7 +171,7 @@ export function Workspace() {
           {composer}
         </main>
       )}
-      <Banners health={health} state={state} />
+      <Banners health={health} state={state} onSample={started ? null : trySample} />
       <Announcer phase={session.turns.at(-1)?.attempts.at(-1)?.phase ?? null} />
       <HistorySheet
         open={sheet === 'history'}

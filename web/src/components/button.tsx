@@ -3,8 +3,8 @@ import { Icon, type IconName } from './icon';
 
 const kinds = {
   primary: 'bg-brand text-brand-ink hover:brightness-110 active:brightness-95',
-  plain: 'border border-line bg-card text-ink hover:border-edge',
-  quiet: 'text-soft hover:bg-sunk hover:text-ink',
+  plain: 'border border-line bg-card px-3 text-ink hover:border-edge',
+  quiet: 'px-2 text-soft hover:bg-sunk hover:text-ink',
 };
 
 interface Props extends ComponentProps<'button'> {
@@ -16,7 +16,7 @@ export function Button({ kind = 'plain', icon, className = '', children, ...rest
   return (
     <button
       type="button"
-      className={`inline-flex min-h-9 items-center justify-center gap-2 rounded-lg px-3 text-sm
+      className={`inline-flex min-h-9 items-center justify-center gap-2 rounded-lg text-sm
         font-medium transition-colors disabled:opacity-50 ${kinds[kind]} ${className}`}
       {...rest}
     >

@@ -1,8 +1,9 @@
 'use client';
 
 import { useState } from 'react';
+import { Actions } from '@/components/actions';
 import { Button } from '@/components/button';
-import { findCues, toSrt, toVtt } from '@/lib/answer/subtitles';
+import { findCues, toSrt, toVtt, type Cue } from '@/lib/answer/subtitles';
 import type { Attempt } from '@/lib/session/types';
 import { ui } from '@/lib/strings/ui';
 
@@ -47,38 +48,37 @@ export function ExportBar({ question, attempt, duration, name }: Props) {
     ['Markdown', ui.answer.copyMarkdown, () => `**${question}**\n\n${attempt.text}\n`],
     ['JSON', ui.answer.copyJson, () => JSON.stringify({ question, ...attempt.answer }, null, 2)],
   ];
+  const files: [string, string, string, (list: Cue[]) => string][] = [
+    ['SRT', ui.answer.srt, 'application/x-subrip', toSrt],
+    ['VTT', ui.answer.vtt, 'text/vtt', toVtt],
+  ];
   return (
-    <div className="-ml-3 flex flex-wrap items-center">
-      {copies.map(([what, label, text]) => (
-        <Button
-          key={what}
-          kind="quiet"
-          icon={copied === what ? 'check' : 'copy'}
-          aria-label={label}
-          onClick={() => void copy(what, text())}
-        >
-          {copied === what ? ui.answer.copied : what}
-        </Button>
-      ))}
+    <div className="flex flex-wrap items-center gap-x-4">
+      <Actions icon={copied ? 'check' : 'copy'} label={ui.answer.copy}>
+        {copies.map(([what, label, text]) => (
+          <Button
+            key={what}
+            kind="quiet"
+            aria-label={label}
+            onClick={() => void copy(what, text())}
+          >
+            {copied === what ? ui.answer.copied : what}
+          </Button>
+        ))}
+      </Actions>
       {cues.length > 0 && (
-        <>
-          <Button
-            kind="quiet"
-            icon="save"
-            aria-label={ui.answer.srt}
-            onClick={() => save(`${stem}.srt`, 'application/x-subrip', toSrt(cues))}
-          >
-            SRT
-          </Button>
-          <Button
-            kind="quiet"
-            icon="save"
-            aria-label={ui.answer.vtt}
-            onClick={() => save(`${stem}.vtt`, 'text/vtt', toVtt(cues))}
-          >
-            VTT
-          </Button>
-        </>
+        <Actions icon="save" label={ui.answer.save}>
+          {files.map(([what, label, type, write]) => (
+            <Button
+              key={what}
+              kind="quiet"
+              aria-label={label}
+              onClick={() => save(`${stem}.${what.toLowerCase()}`, type, write(cues))}
+            >
+              {what}
+            </Button>
+          ))}
+        </Actions>
       )}
     </div>
   );

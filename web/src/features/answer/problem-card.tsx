@@ -31,7 +31,7 @@ export function ProblemCard({ problem, since, onRemedy }: Props) {
       <Icon name="warn" className="mt-0.5 size-5 text-bad" />
       <div className="min-w-0 flex-1 space-y-2">
         <p className="font-medium text-bad">{text}</p>
-        {more && <p className="text-sm wrap-anywhere">{more}</p>}
+        {more && <p className="text-sm first-letter:uppercase wrap-anywhere">{more}</p>}
         {remedy && (
           <Button
             data-testid="retry"

@@ -1,3 +1,4 @@
+import { Actions } from '@/components/actions';
 import { Button } from '@/components/button';
 import type { Profile } from '@/lib/api/types';
 import type { Params } from '@/lib/session/types';
@@ -14,8 +15,8 @@ const others = (profile: Profile): Profile[] =>
 /** The same question again, as it was or with another look at the video. */
 export function RetryMenu({ params, onRetry }: Props) {
   return (
-    <div className="-ml-3 flex flex-wrap items-center">
-      <Button kind="quiet" icon="retry" data-testid="retry" onClick={() => onRetry(params)}>
+    <Actions icon="retry" label={ui.answer.retryMenu}>
+      <Button kind="quiet" data-testid="retry" onClick={() => onRetry(params)}>
         {ui.answer.retry}
       </Button>
       {others(params.profile).map((profile) => {
@@ -31,6 +32,6 @@ export function RetryMenu({ params, onRetry }: Props) {
           </Button>
         );
       })}
-    </div>
+    </Actions>
   );
 }

@@ -1,6 +1,6 @@
 'use client';
 
-import { useState, type KeyboardEvent, type RefObject } from 'react';
+import { useState, type KeyboardEvent, type ReactNode, type RefObject } from 'react';
 import { count } from '@/lib/format';
 import { ui } from '@/lib/strings/ui';
 import { recentQuestions } from './recent';
@@ -14,11 +14,14 @@ interface Props {
   following: boolean;
   /** Before the page's script runs, the browser itself sees to it that there is a question. */
   required: boolean;
+  /** What sends it. */
+  children: ReactNode;
 }
 
 const longest = 32_768;
 
-export function PromptInput({ field, value, onChange, onSend, following, required }: Props) {
+export function PromptInput(props: Props) {
+  const { field, value, onChange, onSend, following, required, children } = props;
   const [past, setPast] = useState(-1); // how far back in the questions; -1: not at all
 
   function keys(event: KeyboardEvent<HTMLTextAreaElement>) {
@@ -61,10 +64,13 @@ export function PromptInput({ field, value, onChange, onSend, following, require
         className={`field-sizing-content max-h-64 min-h-18 w-full resize-y rounded-xl border
           border-edge bg-card px-3.5 py-2.5 placeholder:text-soft`}
       />
-      <p id="prompt-keys" className="flex justify-between text-xs text-soft">
-        <span>{ui.ask.keys}</span>
-        <span className="tabular-nums">{ui.ask.chars(count(value.length))}</span>
-      </p>
+      <div className="mt-1.5 flex items-center justify-between gap-3">
+        <p id="prompt-keys" className="flex flex-wrap gap-x-4 text-xs text-soft noscript:hidden">
+          <span>{ui.ask.keys}</span>
+          <span className="tabular-nums">{ui.ask.chars(count(value.length))}</span>
+        </p>
+        {children}
+      </div>
     </div>
   );
 }

@@ -13,13 +13,13 @@ export function Presets({ value, onChange }: Props) {
   return (
     <fieldset className="min-w-0">
       <legend className="mb-1.5 text-sm font-semibold">{ui.params.label}</legend>
-      <div className="flex flex-wrap gap-1 rounded-xl bg-sunk p-1">
+      <div className="grid grid-cols-4 gap-0.5 rounded-xl bg-sunk p-1 sm:gap-1">
         {order.map((profile) => (
           <label
             key={profile}
             title={ui.params.presets[profile].help}
-            className={`flex min-h-9 grow cursor-pointer items-center justify-center rounded-lg
-              px-2.5 text-sm font-medium text-soft outline-offset-2 hover:text-ink
+            className={`flex min-h-9 cursor-pointer items-center justify-center rounded-lg
+              text-[0.8125rem] sm:text-sm font-medium text-soft outline-offset-2 hover:text-ink
               has-checked:bg-card has-checked:text-ink has-checked:shadow-sm
               has-focus-visible:outline-2 has-focus-visible:outline-brand`}
           >

@@ -34,6 +34,7 @@ export function Player(props: Props) {
   const { video, source, element, playback, seen, marks, boxes, trim, onTrim } = props;
   const frame = useRef<HTMLDivElement>(null);
   const still = source === null || playback.failed;
+  const known = playback.duration > 0;
   const size = video.report ?? seen;
   return (
     <section
@@ -59,7 +60,7 @@ export function Player(props: Props) {
           <Boxes boxes={boxesAt(boxes, playback.seconds)} />
         </div>
       </div>
-      <div className="flex flex-col px-3 pt-1 pb-2">
+      <div className={known ? 'flex flex-col px-3 pt-1 pb-2' : 'hidden'}>
         <Timeline
           seconds={playback.seconds}
           duration={playback.duration}
@@ -93,12 +94,14 @@ export function Player(props: Props) {
           <span className="px-1 text-sm text-soft tabular-nums">
             {clock(playback.seconds, true)} / {clock(playback.duration, true)}
           </span>
-          <IconButton
-            icon="full"
-            label={ui.player.full}
-            className="ml-auto"
-            onClick={() => void frame.current?.requestFullscreen().catch(() => undefined)}
-          />
+          {source !== null && (
+            <IconButton
+              icon="full"
+              label={ui.player.full}
+              className="ml-auto"
+              onClick={() => void frame.current?.requestFullscreen().catch(() => undefined)}
+            />
+          )}
         </div>
       </div>
     </section>

@@ -31,7 +31,10 @@ export function SystemSheet({ open, onClose, health }: Props) {
         ) : (
           <p className="text-soft">{ui.down}</p>
         )}
-        <p className="text-sm">
+        <p className="flex gap-6 text-sm">
+          <a className="text-brand underline" href="/docs/guide">
+            {ui.system.guide}
+          </a>
           <a className="text-brand underline" href={`${apiBase}/docs`}>
             {ui.system.api}
           </a>

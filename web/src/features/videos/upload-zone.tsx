@@ -52,7 +52,8 @@ export function VideoUploadZone({ input, onFiles, compact }: Props) {
     >
       <Icon name="film" className="mb-3 size-9 text-brand" />
       <span>
-        <span className="font-semibold text-brand">{ui.zone.choose}</span> {ui.zone.rest}
+        <span className="font-semibold text-brand">{ui.zone.choose}</span>{' '}
+        <span className="noscript:hidden">{ui.zone.rest}</span>
       </span>
       <span className="mt-1 text-sm text-soft">{ui.zone.formats}</span>
       {field}

@@ -23,10 +23,12 @@ it('tells an unknown problem in the words of the service', () => {
 });
 
 it('shows the words of the service beside ours, but none of its own making', () => {
-  expect(detail(problem('context_overflow', 422, '5000 of 4096 tokens'))).toBe(
-    '5000 of 4096 tokens',
-  );
+  const words = '5000 of 4096 tokens';
+  expect(detail(problem('context_overflow', 422, words))).toBe(words);
+  expect(detail(problem('context_overflow', 0, words))).toBe(words); // from within a stream
+  expect(detail(problem('offline', 0, 'Failed to fetch'))).toBeNull();
   expect(detail(problem('client_error', 0, 'x is undefined'))).toBeNull();
+  expect(detail(problem('queue_full', 429, 'too many requests are waiting'))).toBeNull();
 });
 
 it('reads the body of an error and the header where there is none', () => {

@@ -24,6 +24,8 @@ export const remedies: Record<Exclude<Remedy, null>, string> = {
   longer: 'Try again and wait longer',
 };
 
+const own = ['offline', 'timeout', 'interrupted', 'stream_expired'];
+
 type OwnCode = 'offline' | 'timeout' | 'interrupted' | 'stream_expired' | `client_${string}`;
 
 /** Codes of our own, then the service's; the compiler knows what codes it has. */
@@ -43,15 +45,15 @@ const byCode: Partial<Record<OwnCode | ErrorCode, Explanation>> = {
   ),
 
   cancelled: it('The question was cancelled.', 'retry'),
-  queue_full: it('The server has as many questions as it takes.', 'wait'),
-  rate_limited: it('That were many questions in a short time.', 'wait'),
-  too_many_connections: it('The server has as many visitors as it takes.', 'wait'),
+  queue_full: it('The server is busy: its queue is full.', 'wait'),
+  rate_limited: it('That was a lot of questions in a short time.', 'wait'),
+  too_many_connections: it('There are too many connections at the moment.', 'wait'),
   busy: it('The server is busy.', 'wait'),
   model_loading: it('The model is still loading.', 'wait'),
   shutting_down: it('The server is being stopped.', 'wait'),
-  engine_stalled: it('The model does not move on. The server may have to be restarted.', 'wait'),
+  engine_stalled: it('The model has stopped responding. The server may need a restart.', 'wait'),
   engine_error: it('The model failed on this question.', 'retry'),
-  context_overflow: it('This is more than the model can look at in one go.', 'quick'),
+  context_overflow: it('This is more than the model can take in at once.', 'quick'),
   prompt_too_large: it('This question is too long.', null),
   field_invalid: it('A setting has a value that the server does not allow.', 'quick'),
   storage_full: it('The server has no disk space left for the video.', 'retry'),
@@ -69,17 +71,17 @@ const byCode: Partial<Record<OwnCode | ErrorCode, Explanation>> = {
     'This address is not on the public internet, so it is not fetched.',
     'choose',
   ),
-  source_http_error: it('The other server did not give the video.', 'choose'),
-  source_unreachable: it('The other server cannot be reached.', 'retry'),
-  source_redirects: it('The other server sends from one address to the next, too often.', 'choose'),
-  source_tls_error: it('The other server has no valid certificate.', 'choose'),
-  source_truncated: it('The other server broke off in the middle of the video.', 'retry'),
-  source_timeout: it('The other server took too long to send the video.', 'retry'),
+  source_http_error: it('The server at this address did not send the video.', 'choose'),
+  source_unreachable: it('The server at this address cannot be reached.', 'retry'),
+  source_redirects: it('This address redirects too many times.', 'choose'),
+  source_tls_error: it('The server at this address has no valid certificate.', 'choose'),
+  source_truncated: it('The download of the video broke off.', 'retry'),
+  source_timeout: it('The server at this address took too long to send the video.', 'retry'),
   source_too_large: it('The video behind this link is too large.', 'choose'),
-  backend_error: it('The server of the model failed.', 'retry'),
-  backend_protocol: it('The server of the model gave an answer that makes no sense.', 'retry'),
-  backend_unavailable: it('The server of the model cannot be reached.', 'wait'),
-  backend_timeout: it('The server of the model is too slow.', 'retry'),
+  backend_error: it('The model server failed.', 'retry'),
+  backend_protocol: it('The model server sent something that cannot be read.', 'retry'),
+  backend_unavailable: it('The model server cannot be reached.', 'wait'),
+  backend_timeout: it('The model server is too slow.', 'retry'),
 };
 
 const byStatus: Record<number, Explanation> = {
@@ -92,7 +94,7 @@ const byStatus: Record<number, Explanation> = {
   413: it('This video is too large for the server.', 'choose'),
   415: it(kinds, 'choose'),
   422: it('The server cannot use this.', 'choose'),
-  429: it('The server has as many questions as it takes.', 'wait'),
+  429: it('The server is busy.', 'wait'),
   500: it('The server failed on this question.', 'retry'),
   502: it('The server could not reach what it needs.', 'retry'),
   503: it('The server is not ready.', 'wait'),
@@ -108,6 +110,8 @@ export function explain(problem: StoredProblem): Explanation {
 
 /** The service's own sentence, where it says more than ours: the field, the numbers. */
 export function detail(problem: StoredProblem): string | null {
-  const ours = problem.code.startsWith('client_') || problem.status === 0;
-  return ours || problem.message === '' ? null : problem.message;
+  const ours = problem.code.startsWith('client_') || own.includes(problem.code);
+  const { text, remedy } = explain(problem);
+  const told = remedy === 'wait' || remedy === 'key' || text === problem.message;
+  return ours || told || problem.message === '' ? null : problem.message;
 }

@@ -6,7 +6,7 @@ export const ui = {
   summary: 'Ask questions about videos, on your own machine.',
   skip: 'Skip to the question',
   headline: 'Ask a video anything',
-  lead: 'Drop a clip and type a question. It is watched on this machine; nothing leaves it.',
+  lead: 'Drop a clip, ask, and jump to the moments that the answer names.',
   noScript:
     'JavaScript is off. This form works all the same: choose a video, ask, and the answer ' +
     'opens as a page.',
@@ -18,7 +18,7 @@ export const ui = {
     dropNow: 'Drop to add the video',
     add: 'Add another',
     url: 'Video address',
-    urlHint: 'https://… a link to a video file',
+    urlHint: 'Link to a video file',
     addUrl: 'Add link',
     remove: (name: string) => `Remove ${name}`,
     list: 'Videos',
@@ -28,7 +28,7 @@ export const ui = {
     checking: 'Reading the file…',
     stopped: 'Not uploaded',
     again: 'Upload again',
-    fetched: 'Fetched by the server when you ask',
+    fetched: 'Fetched by the server for each question',
   },
 
   player: {
@@ -46,9 +46,7 @@ export const ui = {
     trimAll: 'whole video',
     reset: 'Whole video',
     still: 'Your browser cannot play this format, so you see the frames that the model sees.',
-    none:
-      'This page opens no other host, so a linked video is not shown here. The times ' +
-      'below still are.',
+    none: 'A linked video is not played here: this page contacts no other host.',
     boxes: 'Boxes',
     box: (label: string) => `Box: ${label}`,
   },
@@ -93,7 +91,7 @@ export const ui = {
       quick: { name: 'Quick', help: 'Few, small frames: the fastest answer.' },
       balanced: { name: 'Balanced', help: 'Good for most questions.' },
       detailed: { name: 'Detailed', help: 'More and larger frames: small things and text.' },
-      checkpoint: { name: 'Model', help: 'The limits that the model came with.' },
+      checkpoint: { name: 'Model', help: 'The limits in the files of the model itself.' },
     },
     more: 'All settings',
     unset: 'auto',
@@ -137,13 +135,15 @@ export const ui = {
     you: 'You asked',
     seek: (time: string) => `Show ${time} in the video`,
     outside: (time: string) => `${time} is outside the video`,
-    copy: 'Copy',
+    copy: 'Copy the answer',
     copyText: 'Copy as text',
     copyMarkdown: 'Copy as Markdown',
     copyJson: 'Copy as JSON',
     copied: 'Copied',
+    save: 'Save as subtitles',
     srt: 'Save as SRT',
     vtt: 'Save as VTT',
+    retryMenu: 'Ask the same question again',
     retry: 'Ask again',
     retryAs: (preset: string) => `Ask again: ${preset}`,
     attempt: (n: number, preset: string) => `Answer ${n}: ${preset}`,
@@ -218,6 +218,7 @@ export const ui = {
     keySave: 'Save key',
     keySaved: 'Saved',
     docs: 'API',
+    guide: 'Guide',
     api: 'Interactive API page',
     reachable: 'Ready',
     unreachable: 'No server',
@@ -225,14 +226,14 @@ export const ui = {
   },
 
   demo: {
-    text:
-      'This is the small demo model: it only knows coloured shapes. For real videos ' +
-      'get a real model:',
+    title: 'This is the demo model',
+    text: 'It only knows coloured shapes. For real videos, get a real model:',
     command: 'tru pull Qwen/Qwen3-VL-2B-Instruct',
+    sample: 'Try a sample video',
     hide: 'Hide this note',
   },
 
-  down: 'The server does not answer. Start it with ./run; this page waits and goes on by itself.',
+  down: 'The server does not answer. Start it with ./run; this page goes on by itself then.',
   offline: 'This device is offline. A server on this machine still works.',
 
   theme: {
