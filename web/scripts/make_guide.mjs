@@ -88,7 +88,7 @@ function pageOf(pages, current, head, body) {
     );
   const frame = h(
     'div',
-    { className: 'mx-auto max-w-6xl px-4 pb-16 lg:px-6' },
+    { className: 'mx-auto max-w-7xl px-4 pb-16 lg:px-6' },
     h(
       'header',
       { className: 'flex h-14 items-center gap-4 border-b border-line' },
@@ -143,7 +143,8 @@ const pages = await Promise.all(
     .sort((a, b) => (rank(a) + a).localeCompare(rank(b) + b))
     .map(async (name) => {
       const text = await readFile(path.join(docs, `${name}.md`), 'utf8');
-      const [, title = name, lead = ''] = /^# (.+)\n+(?!```)([^\n#|][\s\S]*?)\n\n/.exec(text) ?? [];
+      const title = /^# (.+)/.exec(text)?.[1] ?? name;
+      const lead = /^# .+\n+(?!```)([^\n#|][\s\S]*?)\n\n/.exec(text)?.[1] ?? '';
       return { name, text, title, lead };
     }),
 );
