@@ -72,6 +72,17 @@ test('export, another try, comparison, follow-up and history', async ({ page, tr
   await tru.shot('5-compare');
   await tru.accessible();
 
+  await page.getByRole('button', { name: 'All settings' }).click();
+  await page.getByLabel('Number of frames').fill('4');
+  await page.getByTestId('retry-chosen').first().click();
+  await expect(page.getByRole('button', { name: 'Answer 3: Balanced' })).toBeVisible();
+  await tru.answered();
+  await page.getByRole('button', { name: 'Answer 3: Balanced' }).click();
+  await page.getByTestId('report').getByRole('button').click();
+  await expect(page.getByTestId('report')).toContainText('4 of ');
+  await page.getByRole('button', { name: 'Reset' }).click();
+  await page.getByTestId('compare').click();
+
   await tru.ask('How many shapes are there?');
   await expect(page.getByRole('article')).toHaveCount(2);
   await expect(page.getByTestId('answer')).toHaveCount(3);

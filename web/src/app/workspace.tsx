@@ -149,6 +149,7 @@ export function Workspace() {
                 turn={turn}
                 videos={session.videos}
                 duration={stage.playback.duration}
+                chosen={session.params}
                 onShow={(index) => control.show(turn.id, index)}
                 onSeek={stage.playback.seek}
                 onCancel={(attempt) => control.cancel(attempt)}

@@ -19,6 +19,8 @@ export interface AnswerActions {
   onCancel: (attempt: Attempt) => void;
   onRetry: (params: Params) => void;
   onRemedy: (remedy: Exclude<Remedy, null>, attempt: Attempt) => void;
+  /** The settings for the next question. */
+  chosen: Params;
 }
 
 interface Props extends AnswerActions {
@@ -31,7 +33,8 @@ interface Props extends AnswerActions {
 
 /** One answer from its first sign of life to its report. */
 export function AnswerCard(props: Props) {
-  const { question, attempt, videos, duration, onSeek, onCancel, onRetry, onRemedy } = props;
+  const { question, attempt, videos, duration, onSeek, onCancel, onRetry, onRemedy, chosen } =
+    props;
   const running = isRunning(attempt);
   return (
     <div className="min-w-0 space-y-3">
@@ -74,12 +77,14 @@ export function AnswerCard(props: Props) {
               duration={duration}
               name={videos[0]?.name ?? ''}
             />
-            <RetryMenu params={attempt.params} onRetry={onRetry} />
+            <RetryMenu params={attempt.params} chosen={chosen} onRetry={onRetry} />
           </div>
           <Report answer={attempt.answer} />
         </>
       )}
-      {attempt.phase === 'cancelled' && <RetryMenu params={attempt.params} onRetry={onRetry} />}
+      {attempt.phase === 'cancelled' && (
+        <RetryMenu params={attempt.params} chosen={chosen} onRetry={onRetry} />
+      )}
     </div>
   );
 }

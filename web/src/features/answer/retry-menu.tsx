@@ -5,15 +5,22 @@ import type { Params } from '@/lib/session/types';
 import { ui } from '@/lib/strings/ui';
 
 interface Props {
+  /** Of the answer. */
   params: Params;
+  /** Those that are chosen for the next question. */
+  chosen: Params;
   onRetry: (params: Params) => void;
 }
 
 const others = (profile: Profile): Profile[] =>
   (['quick', 'balanced', 'detailed'] as Profile[]).filter((other) => other !== profile);
 
+/** What makes an answer another one, but for the preset: each preset has a button of its own. */
+const settings = (params: Params) => JSON.stringify({ ...params, profile: null, timeoutMin: null });
+
 /** The same question again, as it was or with another look at the video. */
-export function RetryMenu({ params, onRetry }: Props) {
+export function RetryMenu({ params, chosen, onRetry }: Props) {
+  const changed = settings(chosen) !== settings(params);
   return (
     <Actions icon="retry" label={ui.answer.retryMenu}>
       <Button kind="quiet" data-testid="retry" onClick={() => onRetry(params)}>
@@ -32,6 +39,11 @@ export function RetryMenu({ params, onRetry }: Props) {
           </Button>
         );
       })}
+      {changed && (
+        <Button kind="quiet" data-testid="retry-chosen" onClick={() => onRetry(chosen)}>
+          {ui.answer.retryNow}
+        </Button>
+      )}
     </Actions>
   );
 }

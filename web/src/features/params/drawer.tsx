@@ -13,6 +13,7 @@ const bounds: Record<Field, { min: number; max: number; step: number | 'any' }> 
   fps: { min: 0.05, max: 60, step: 'any' },
   num_frames: { min: 1, max: 2048, step: 1 },
   max_frames: { min: 1, max: 2048, step: 1 },
+  min_pixels: { min: 1, max: 16_777_216, step: 1 },
   max_pixels: { min: 4096, max: 16_777_216, step: 1 },
   total_pixels: { min: 4096, max: 2_147_483_647, step: 1 },
   temperature: { min: 0, max: 2, step: 'any' },
@@ -22,7 +23,14 @@ const bounds: Record<Field, { min: number; max: number; step: number | 'any' }> 
   seed: { min: 0, max: 2_147_483_647, step: 1 },
   timeoutMin: { min: 1, max: 600, step: 'any' },
 };
-const seeing: Field[] = ['fps', 'num_frames', 'max_frames', 'max_pixels', 'total_pixels'];
+const seeing: Field[] = [
+  'fps',
+  'num_frames',
+  'max_frames',
+  'total_pixels',
+  'min_pixels',
+  'max_pixels',
+];
 const answering: Field[] = ['temperature', 'top_p', 'top_k', 'max_tokens', 'seed', 'timeoutMin'];
 
 interface Props {

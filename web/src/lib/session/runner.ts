@@ -20,9 +20,11 @@ export class Runner {
     const stop = new AbortController();
     this.running.set(attemptId, stop);
     const late = () => this.stop(attemptId, new Problem('timeout', ''));
-    const timer = setTimeout(late, attempt.params.timeoutMin * 60_000);
+    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       const question = prepare ? await prepare(stop.signal) : null;
+      // An upload takes what it takes: it shows that it moves, and has a Cancel of its own.
+      timer = setTimeout(late, attempt.params.timeoutMin * 60_000);
       this.dispatch({ type: 'prepared', attemptId });
       await follow(
         question,

@@ -27,6 +27,7 @@ export interface Params {
   fps: number | null;
   num_frames: number | null;
   max_frames: number | null;
+  min_pixels: number | null;
   max_pixels: number | null;
   total_pixels: number | null;
   trim: [number, number] | null;
@@ -92,6 +93,7 @@ export const defaultParams: Params = {
   fps: null,
   num_frames: null,
   max_frames: null,
+  min_pixels: null,
   max_pixels: null,
   total_pixels: null,
   trim: null,
@@ -108,14 +110,15 @@ function set<T extends object>(values: { [K in keyof T]?: T[K] | null }): T {
 }
 
 export function videoParams(params: Params): VideoParams {
-  const { profile, fps, num_frames, max_frames, max_pixels, total_pixels, trim } = params;
+  const { profile, fps, num_frames, trim } = params;
   return set<VideoParams>({
     profile,
     fps: num_frames === null ? fps : null, // one excludes the other
     num_frames,
-    max_frames,
-    max_pixels,
-    total_pixels,
+    max_frames: params.max_frames,
+    min_pixels: params.min_pixels,
+    max_pixels: params.max_pixels,
+    total_pixels: params.total_pixels,
     start_s: trim && trim[0] > 0 ? trim[0] : null,
     end_s: trim ? trim[1] : null,
   });
