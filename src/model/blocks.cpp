@@ -10,27 +10,29 @@ Linear Linear::load(weights::Loader& loader, const std::string& name, std::int64
   return linear;
 }
 
-ggml_tensor* Linear::operator()(tensor::Graph& graph, ggml_tensor* x) const {
-  return tensor::linear(graph, weight, bias, x);
+ggml_tensor* Linear::operator()(tensor::Graph& graph, const tensor::Rows& x,
+                                ggml_tensor* addend) const {
+  return tensor::linear(graph, weight, bias, x, addend);
+}
+
+ggml_tensor* Linear::operator()(tensor::Graph& graph, ggml_tensor* x, ggml_tensor* addend) const {
+  return tensor::linear(graph, weight, bias, {graph, x}, addend);
 }
 
 LayerNorm LayerNorm::load(weights::Loader& loader, const std::string& name, std::int64_t size) {
   return {loader.vector(name + ".weight", size), loader.vector(name + ".bias", size)};
 }
 
-ggml_tensor* LayerNorm::operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const {
-  ggml_context* context = graph.context();
-  ggml_tensor* y = ggml_mul_inplace(context, ggml_norm(context, x, epsilon), weight);
-  return ggml_add_inplace(context, y, bias);
+tensor::Rows LayerNorm::operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const {
+  return tensor::Rows::layer_norm(graph, x, weight, bias, epsilon);
 }
 
 RmsNorm RmsNorm::load(weights::Loader& loader, const std::string& name, std::int64_t size) {
   return {loader.vector(name + ".weight", size)};
 }
 
-ggml_tensor* RmsNorm::operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const {
-  ggml_context* context = graph.context();
-  return ggml_mul_inplace(context, ggml_rms_norm(context, x, epsilon), weight);
+tensor::Rows RmsNorm::operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const {
+  return tensor::Rows::rms_norm(graph, x, weight, epsilon);
 }
 
 }  // namespace tru::model

@@ -15,7 +15,11 @@ struct Linear {
 
   static Linear load(weights::Loader& loader, const std::string& name, std::int64_t out,
                      std::int64_t in, bool with_bias);
-  ggml_tensor* operator()(tensor::Graph& graph, ggml_tensor* x) const;
+  // addend: like the result, added to it, or null.
+  ggml_tensor* operator()(tensor::Graph& graph, const tensor::Rows& x,
+                          ggml_tensor* addend = nullptr) const;
+  ggml_tensor* operator()(tensor::Graph& graph, ggml_tensor* x,
+                          ggml_tensor* addend = nullptr) const;
 };
 
 // LayerNorm over the first dimension.
@@ -24,7 +28,7 @@ struct LayerNorm {
   ggml_tensor* bias = nullptr;
 
   static LayerNorm load(weights::Loader& loader, const std::string& name, std::int64_t size);
-  ggml_tensor* operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const;
+  tensor::Rows operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const;
 };
 
 // RMSNorm over the first dimension.
@@ -32,7 +36,7 @@ struct RmsNorm {
   ggml_tensor* weight = nullptr;
 
   static RmsNorm load(weights::Loader& loader, const std::string& name, std::int64_t size);
-  ggml_tensor* operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const;
+  tensor::Rows operator()(tensor::Graph& graph, ggml_tensor* x, float epsilon) const;
 };
 
 }  // namespace tru::model

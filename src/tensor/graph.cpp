@@ -46,7 +46,10 @@ void Graph::add(ggml_tensor* tensor) {
 }
 
 Status Graph::run(std::stop_token stop) {
-  if (!ggml_gallocr_alloc_graph(workspace_.allocator_.get(), graph_)) {
+  // Planned anew each time: ggml would take the last graph's plan for any graph of as many nodes
+  // that are not larger, whatever their order, and let a result overwrite what it is computed from.
+  ggml_gallocr* allocator = workspace_.allocator_.get();
+  if (!ggml_gallocr_reserve(allocator, graph_) || !ggml_gallocr_alloc_graph(allocator, graph_)) {
     return fail(ErrorCode::engine_failed, "the device {} is out of memory", device().info().name);
   }
   for (const Input& input : inputs_) {

@@ -6,7 +6,6 @@
 #include <ggml.h>
 
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -67,9 +66,6 @@ class Graph {
     states_.push_back(state);
     return *state;
   }
-  // A place for a tensor that was made from `tensor` once and serves all who read it; null at
-  // first.
-  ggml_tensor*& companion(const ggml_tensor* tensor) { return companions_[tensor]; }
   // Multiplications and additions of operators that ggml does not know.
   void add_flop(double flop) { own_flop_ += flop; }
 
@@ -90,7 +86,6 @@ class Graph {
   ggml_cgraph* graph_;
   std::vector<Input> inputs_;
   std::vector<std::shared_ptr<void>> states_;
-  std::map<const ggml_tensor*, ggml_tensor*> companions_;
   double own_flop_ = 0;
 };
 

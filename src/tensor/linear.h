@@ -6,6 +6,7 @@
 
 #include "tensor/graph.h"
 #include "tensor/kernels/linear.h"
+#include "tensor/rows.h"
 
 namespace tru::tensor {
 
@@ -32,8 +33,9 @@ struct Matrix {
 Matrix new_matrix(ggml_context* context, const MatrixType& type, std::int64_t rows,
                   std::int64_t columns);
 
-// x: f32, contiguous, ne = {columns, ...}; bias: f32 [rows] or null. Result ne = {rows, ...}.
-// Layers that read the same x share its quantised form.
-ggml_tensor* linear(Graph& graph, const Matrix& weights, ggml_tensor* bias, ggml_tensor* x);
+// x: ne = {columns, ...}; bias: f32 [rows] or null; addend: f32, contiguous, like the result, added
+// to it, or null. Result ne = {rows, ...}.
+ggml_tensor* linear(Graph& graph, const Matrix& weights, ggml_tensor* bias, const Rows& x,
+                    ggml_tensor* addend = nullptr);
 
 }  // namespace tru::tensor

@@ -26,7 +26,7 @@ Result<double> measure_gemm_gflops(Device& device, const MatrixType& type) {
     Graph graph(workspace);
     const std::int64_t shape[] = {kColumns, kBatch};
     ggml_tensor* product =
-        linear(graph, weights, nullptr, graph.input(GGML_TYPE_F32, shape, inputs.data()));
+        linear(graph, weights, nullptr, {graph, graph.input(GGML_TYPE_F32, shape, inputs.data())});
     graph.output(product);
     const Stopwatch watch;
     TRU_CHECK(graph.run({}));

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <stop_token>
 #include <vector>
 
 #include "tensor/attention.h"
 #include "tensor/device.h"
 #include "tensor/graph.h"
-#include "tensor/kernels/gelu.h"
 #include "tensor/linear.h"
-#include "tensor/ops.h"
 
 namespace tru::tensor {
 namespace {
@@ -62,39 +61,6 @@ TEST(Graph, AStopRequestEndsTheRun) {
   EXPECT_EQ(status.error().code, ErrorCode::cancelled);
 }
 
-TEST(Gelu, MatchesTheFormulaInDoublePrecision) {
-  for (const std::size_t count : {1u, 7u, 64u, 40001u}) {
-    std::vector<float> x(count), y(count), expected(count);
-    for (std::size_t i = 0; i < count; ++i) x[i] = -20.0f + 40.0f * i / count;
-    gelu_tanh(x.data(), y.data(), count);
-    gelu_tanh_reference(x.data(), expected.data(), count);
-    for (std::size_t i = 0; i < count; ++i) {
-      ASSERT_NEAR(y[i], expected[i], 4e-7 * std::max(1.0f, std::fabs(expected[i]))) << x[i];
-    }
-  }
-  const float extremes[] = {-1e30f, 1e30f, 0.0f};
-  float y[3];
-  gelu_tanh(extremes, y, 3);
-  EXPECT_NEAR(y[0], 0, 1e-6);
-  EXPECT_EQ(y[1], 1e30f);
-  EXPECT_EQ(y[2], 0);
-}
-
-TEST(Gelu, AsAGraphOperatorOverSeveralThreads) {
-  auto device = Device::open("cpu", 2);
-  ASSERT_TRUE(device);
-  Workspace workspace(*device);
-  Graph graph(workspace);
-  std::vector<float> x(1003), expected(1003);
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i)) * 5;
-  gelu_tanh_reference(x.data(), expected.data(), x.size());
-  const std::int64_t shape[] = {1003};
-  ggml_tensor* y = gelu_tanh(graph, graph.input(GGML_TYPE_F32, shape, x.data()));
-  graph.output(y);
-  ASSERT_TRUE(graph.run({}));
-  EXPECT_THAT(graph.read(y), testing::Pointwise(testing::FloatNear(2e-6f), expected));
-}
-
 std::vector<float> waves(std::size_t count, float step) {
   std::vector<float> values(count);
   for (std::size_t i = 0; i < count; ++i) values[i] = std::sin(step * static_cast<float>(i));
@@ -129,45 +95,94 @@ TEST(Attention, AgreesWithGgml) {
               testing::Pointwise(testing::FloatNear(5e-3f), graph.read(expected)));
 }
 
+// The same numbers as a plain matrix and packed.
+struct BothWays {
+  BothWays(const Device& device, std::int64_t rows, std::int64_t columns)
+      : context(make_context(2)) {
+    const MatrixType int8{GGML_TYPE_Q8_0, PackedFormat::int8};
+    packed = new_matrix(context.get(), int8, rows, columns);
+    plain = new_matrix(context.get(), {GGML_TYPE_F32, {}}, rows, columns);
+    buffer = device.allocate(context.get()).value();
+    const auto weights = waves(static_cast<std::size_t>(rows * columns), 0.59f);
+    ggml_backend_tensor_set(plain.tensor, weights.data(), 0, ggml_nbytes(plain.tensor));
+    const PackedShape shape = packed.packed_shape();
+    for (std::int64_t panel = 0; panel < shape.panels(); ++panel) {
+      const std::int64_t row = panel * kPanelRows;
+      pack_panel(shape, &weights[static_cast<std::size_t>(row * columns)],
+                 std::min(kPanelRows, rows - row),
+                 static_cast<std::byte*>(packed.tensor->data) +
+                     panel * static_cast<std::int64_t>(shape.panel_bytes()));
+    }
+  }
+  ContextPtr context;
+  BufferPtr buffer;
+  Matrix plain, packed;
+};
+
 // Layers that share an input, over several threads and dimensions: each as the product alone.
 TEST(Linear, AsAGraphOperator) {
   auto device = Device::open("cpu", 3);
   ASSERT_TRUE(device);
   constexpr std::int64_t kRows = 200, kColumns = 130;
-  const auto weights = waves(kRows * kColumns, 0.59f);
-  ContextPtr context = make_context(2);
-  const MatrixType int8{GGML_TYPE_Q8_0, PackedFormat::int8};
-  const Matrix packed = new_matrix(context.get(), int8, kRows, kColumns);
-  const Matrix plain = new_matrix(context.get(), {GGML_TYPE_F32, {}}, kRows, kColumns);
-  const auto buffer = device->allocate(context.get());
-  ASSERT_TRUE(buffer);
-  ggml_backend_tensor_set(plain.tensor, weights.data(), 0, ggml_nbytes(plain.tensor));
-  const PackedShape shape = packed.packed_shape();
-  for (std::int64_t panel = 0; panel < shape.panels(); ++panel) {
-    const std::int64_t row = panel * kPanelRows;
-    pack_panel(shape, &weights[static_cast<std::size_t>(row * kColumns)],
-               std::min(kPanelRows, kRows - row),
-               static_cast<std::byte*>(packed.tensor->data) +
-                   panel * static_cast<std::int64_t>(shape.panel_bytes()));
-  }
+  const BothWays weights(*device, kRows, kColumns);
   const auto x = waves(kColumns * 7 * 3, 0.83f);
   const auto bias = waves(kRows, 1.1f);
+  const auto addend = waves(kRows * 7 * 3, 0.31f);
   Workspace workspace(*device);
   Graph graph(workspace);
   const std::int64_t x_shape[] = {kColumns, 7, 3}, bias_shape[] = {kRows};
-  ggml_tensor* input = graph.input(GGML_TYPE_F32, x_shape, x.data());
+  const std::int64_t y_shape[] = {kRows, 7, 3};
+  const Rows input(graph, graph.input(GGML_TYPE_F32, x_shape, x.data()));
   ggml_tensor* added = graph.input(GGML_TYPE_F32, bias_shape, bias.data());
-  ggml_tensor* expected = linear(graph, plain, added, input);
-  ggml_tensor* first = linear(graph, packed, added, input);
-  ggml_tensor* second = linear(graph, packed, nullptr, input);
+  ggml_tensor* residual = graph.input(GGML_TYPE_F32, y_shape, addend.data());
+  ggml_tensor* expected = linear(graph, weights.plain, added, input, residual);
+  ggml_tensor* first = linear(graph, weights.packed, added, input, residual);
+  ggml_tensor* second = linear(graph, weights.packed, nullptr, input);
   for (ggml_tensor* output : {expected, first, second}) graph.output(output);
   ASSERT_TRUE(graph.run({}));
   EXPECT_TRUE(ggml_are_same_shape(first, expected));
   EXPECT_THAT(graph.read(first),
               testing::Pointwise(testing::FloatNear(0.3f), graph.read(expected)));
-  const auto with_bias = graph.read(first), without = graph.read(second);
+  const auto with_both = graph.read(first), without = graph.read(second);
   for (std::size_t i = 0; i < without.size(); ++i) {
-    ASSERT_NEAR(without[i] + bias[i % kRows], with_bias[i], 1e-5);
+    ASSERT_NEAR(without[i] + bias[i % kRows] + addend[i], with_both[i], 1e-5);
+  }
+}
+
+// Norms and activations: as tensors of their own, and within the packed layer that reads them.
+TEST(Rows, AreTheSameForPlainAndPackedLayers) {
+  auto device = Device::open("cpu", 2);
+  ASSERT_TRUE(device);
+  constexpr std::int64_t kRows = 48, kColumns = 130, kCount = 31;
+  const BothWays weights(*device, kRows, kColumns);
+  const auto x = waves(kColumns * kCount, 0.83f), second = waves(kColumns * kCount, 0.47f);
+  using Make = std::function<Rows(Graph&, ggml_tensor*, ggml_tensor*, ggml_tensor*)>;
+  const Make makes[] = {
+      [](Graph& g, ggml_tensor* a, ggml_tensor*, ggml_tensor*) { return Rows::gelu_tanh(g, a); },
+      [](Graph& g, ggml_tensor* a, ggml_tensor*, ggml_tensor*) { return Rows::gelu_erf(g, a); },
+      [](Graph& g, ggml_tensor* a, ggml_tensor* b, ggml_tensor*) { return Rows::swiglu(g, a, b); },
+      [](Graph& g, ggml_tensor* a, ggml_tensor*, ggml_tensor* w) {
+        return Rows::rms_norm(g, a, w, 1e-6f);
+      },
+      [](Graph& g, ggml_tensor* a, ggml_tensor*, ggml_tensor* w) {
+        return Rows::layer_norm(g, a, w, w, 1e-6f);
+      }};
+  Workspace workspace(*device);
+  for (const Make& make : makes) {
+    std::vector<float> results[2];
+    for (const bool packed : {false, true}) {
+      Graph graph(workspace);
+      const std::int64_t shape[] = {kColumns, kCount}, row[] = {kColumns};
+      const Rows rows = make(graph, graph.input(GGML_TYPE_F32, shape, x.data()),
+                             graph.input(GGML_TYPE_F32, shape, second.data()),
+                             graph.input(GGML_TYPE_F32, row, second.data()));
+      ggml_tensor* y = linear(graph, packed ? weights.packed : weights.plain, nullptr, rows);
+      graph.output(y);
+      ASSERT_TRUE(graph.run({}));
+      results[packed] = graph.read(y);
+    }
+    EXPECT_THAT(results[1], testing::Pointwise(testing::FloatNear(0.3f), results[0]))
+        << "prologue " << (&make - makes);
   }
 }
 

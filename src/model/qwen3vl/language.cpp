@@ -162,13 +162,14 @@ ggml_tensor* LanguageModel::heads(tensor::Graph& graph, ggml_tensor* rows) const
 }
 
 // Keys and values of all rows of x, [hidden, tokens], go into the cache.
-void LanguageModel::store(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
+void LanguageModel::store(tensor::Graph& graph, const Layer& layer, const tensor::Rows& x,
                           const Inputs& inputs, ggml_tensor* keys, ggml_tensor* values) const {
   ggml_context* context = graph.context();
   const Attention& a = layer.attention;
   const float epsilon = static_cast<float>(config_.rms_norm_eps);
-  ggml_tensor* k = rotate(graph, a.k_norm(graph, heads(graph, a.k_proj(graph, x)), epsilon),
-                          inputs.all.positions, inputs.wavelengths);
+  ggml_tensor* k =
+      rotate(graph, a.k_norm(graph, heads(graph, a.k_proj(graph, x)), epsilon).tensor(),
+             inputs.all.positions, inputs.wavelengths);
   const auto copy = [&](ggml_tensor* cache, ggml_tensor* rows) {
     ggml_tensor* place = ggml_view_2d(context, cache, cache->ne[0], inputs.all.count, cache->nb[1],
                                       static_cast<std::size_t>(inputs.past) * cache->nb[1]);
@@ -179,16 +180,19 @@ void LanguageModel::store(tensor::Graph& graph, const Layer& layer, ggml_tensor*
   copy(values, a.v_proj(graph, x));
 }
 
-// x: [hidden, rows.count], which look at everything in the cache that their mask shows.
+// x: [hidden, rows.count] -> x plus the attention of `normed`, whose rows look at everything in the
+// cache that their mask shows.
 ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
-                                   const Rows& rows, ggml_tensor* wavelengths, ggml_tensor* keys,
+                                   const tensor::Rows& normed, const Rows& rows,
+                                   ggml_tensor* wavelengths, ggml_tensor* keys,
                                    ggml_tensor* values) const {
   ggml_context* context = graph.context();
   const Attention& a = layer.attention;
   const std::int64_t head_dim = config_.head_dim;
   const float epsilon = static_cast<float>(config_.rms_norm_eps);
-  ggml_tensor* q = rotate(graph, a.q_norm(graph, heads(graph, a.q_proj(graph, x)), epsilon),
-                          rows.positions, wavelengths);
+  ggml_tensor* q =
+      rotate(graph, a.q_norm(graph, heads(graph, a.q_proj(graph, normed)), epsilon).tensor(),
+             rows.positions, wavelengths);
   // [head_dim, heads, tokens]
   const auto stored = [&](ggml_tensor* cache, std::int64_t tokens) {
     const std::size_t head_bytes = static_cast<std::size_t>(head_dim) * ggml_type_size(cache->type);
@@ -197,8 +201,10 @@ ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggm
   };
   if (a.o_proj.weight.packed && rows.count > 1) {
     const std::int64_t tokens = rows.past + rows.count;
-    return a.o_proj(graph, tensor::attention(graph, q, stored(keys, tokens), stored(values, tokens),
-                                             {true, rows.past}));
+    return a.o_proj(graph,
+                    tensor::attention(graph, q, stored(keys, tokens), stored(values, tokens),
+                                      {true, rows.past}),
+                    x);
   }
   const auto by_head = [&](ggml_tensor* y) { return ggml_permute(context, y, 0, 2, 1, 3); };
   const std::int64_t padded = rows.mask->ne[0];
@@ -206,20 +212,21 @@ ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggm
                                          by_head(stored(values, padded)), rows.mask,
                                          1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
   const std::int64_t width = head_dim * config_.num_attention_heads;
-  return a.o_proj(graph, ggml_reshape_2d(context, out, width, rows.count));
+  return a.o_proj(graph, ggml_reshape_2d(context, out, width, rows.count), x);
 }
 
+// x -> x plus its MLP.
 ggml_tensor* LanguageModel::mlp(tensor::Graph& graph, const Layer& layer, ggml_tensor* x) const {
-  ggml_tensor* normed =
+  const tensor::Rows normed =
       layer.post_attention_layernorm(graph, x, static_cast<float>(config_.rms_norm_eps));
-  return layer.is_sparse ? sparse_mlp(graph, layer.sparse, normed)
-                         : dense_mlp(graph, layer.dense, normed);
+  if (!layer.is_sparse) return dense_mlp(graph, layer.dense, normed, x);
+  return ggml_add(graph.context(), x, sparse_mlp(graph, layer.sparse, normed.tensor()));
 }
 
 ggml_tensor* LanguageModel::dense_mlp(tensor::Graph& graph, const DenseMlp& mlp,
-                                      ggml_tensor* x) const {
+                                      const tensor::Rows& x, ggml_tensor* addend) const {
   ggml_tensor* gate = mlp.gate_proj(graph, x);
-  return mlp.down_proj(graph, ggml_swiglu_split(graph.context(), gate, mlp.up_proj(graph, x)));
+  return mlp.down_proj(graph, tensor::Rows::swiglu(graph, gate, mlp.up_proj(graph, x)), addend);
 }
 
 ggml_tensor* LanguageModel::sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp,
@@ -289,17 +296,19 @@ Result<std::vector<float>> LanguageModel::forward(const Batch& batch, KvCache& c
   ggml_tensor* x = embed(graph, batch, inputs);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    ggml_tensor* normed = layer.input_layernorm(graph, x, epsilon);
+    const tensor::Rows normed = layer.input_layernorm(graph, x, epsilon);
     store(graph, layer, normed, inputs, cache.keys(i), cache.values(i));
     // Of the last layer's output only the last token's is ever read, and in the middle of a prompt
     // not even that.
     const bool last_layer = i + 1 == layers_.size();
     if (last_layer && !batch.wants_logits) break;
     const auto kept = [&](ggml_tensor* rows) { return last_layer ? last_row(graph, rows) : rows; };
-    x = ggml_add(context, kept(x),
-                 attend(graph, layer, kept(normed), last_layer ? inputs.last : inputs.all,
-                        inputs.wavelengths, cache.keys(i), cache.values(i)));
-    x = ggml_add(context, x, mlp(graph, layer, x));
+    const bool fewer = last_layer && batch.ids.size() > 1;
+    x = kept(x);
+    x = attend(graph, layer, x, fewer ? layer.input_layernorm(graph, x, epsilon) : normed,
+               last_layer ? inputs.last : inputs.all, inputs.wavelengths, cache.keys(i),
+               cache.values(i));
+    x = mlp(graph, layer, x);
     if (i < inputs.deepstack.size()) x = ggml_add(context, x, kept(inputs.deepstack[i]));
   }
   if (!batch.wants_logits) {

@@ -80,12 +80,14 @@ class LanguageModel {
   ggml_tensor* rotate(tensor::Graph& graph, ggml_tensor* x, ggml_tensor* positions,
                       ggml_tensor* wavelengths) const;
   ggml_tensor* heads(tensor::Graph& graph, ggml_tensor* rows) const;
-  void store(tensor::Graph& graph, const Layer& layer, ggml_tensor* x, const Inputs& inputs,
+  void store(tensor::Graph& graph, const Layer& layer, const tensor::Rows& x, const Inputs& inputs,
              ggml_tensor* keys, ggml_tensor* values) const;
-  ggml_tensor* attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x, const Rows& rows,
-                      ggml_tensor* wavelengths, ggml_tensor* keys, ggml_tensor* values) const;
+  ggml_tensor* attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
+                      const tensor::Rows& normed, const Rows& rows, ggml_tensor* wavelengths,
+                      ggml_tensor* keys, ggml_tensor* values) const;
   ggml_tensor* mlp(tensor::Graph& graph, const Layer& layer, ggml_tensor* x) const;
-  ggml_tensor* dense_mlp(tensor::Graph& graph, const DenseMlp& mlp, ggml_tensor* x) const;
+  ggml_tensor* dense_mlp(tensor::Graph& graph, const DenseMlp& mlp, const tensor::Rows& x,
+                         ggml_tensor* addend) const;
   ggml_tensor* sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp, ggml_tensor* x) const;
 
   weights::TextConfig config_;

@@ -5,7 +5,6 @@
 
 #include "base/assert.h"
 #include "tensor/attention.h"
-#include "tensor/ops.h"
 
 namespace tru::model::qwen3vl {
 namespace {
@@ -121,7 +120,8 @@ const VisionEncoder::GridTables& VisionEncoder::tables(std::int64_t h, std::int6
   return tables_;
 }
 
-// x: [hidden, h * w, t]. Rows attend within their temporal patch, which is the batch dimension.
+// x: [hidden, h * w, t] -> x plus the attention of its norm. Rows attend within their temporal
+// patch, which is the batch dimension.
 ggml_tensor* VisionEncoder::attention(tensor::Graph& graph, const Block& block, ggml_tensor* x,
                                       ggml_tensor* positions, ggml_tensor* frequencies) const {
   ggml_context* context = graph.context();
@@ -129,7 +129,7 @@ ggml_tensor* VisionEncoder::attention(tensor::Graph& graph, const Block& block, 
   const std::int64_t head_dim = config_.hidden_size / heads;
   const std::int64_t patches = x->ne[1];
   const std::int64_t frames = x->ne[2];
-  ggml_tensor* qkv = block.qkv(graph, x);
+  ggml_tensor* qkv = block.qkv(graph, block.norm1(graph, x, kNormEpsilon));
   // qkv rows are [3][heads][head_dim].
   const auto part = [&](std::size_t index) {
     return ggml_view_4d(context, qkv, head_dim, heads, patches, frames,
@@ -139,12 +139,12 @@ ggml_tensor* VisionEncoder::attention(tensor::Graph& graph, const Block& block, 
   ggml_tensor* q = rotate(graph, part(0), positions, frequencies);
   ggml_tensor* k = rotate(graph, part(1), positions, frequencies);
   if (block.qkv.weight.packed) {
-    return block.proj(graph, tensor::attention(graph, q, k, part(2), {}));
+    return block.proj(graph, tensor::attention(graph, q, k, part(2), {}), x);
   }
   const auto by_head = [&](ggml_tensor* rows) { return ggml_permute(context, rows, 0, 2, 1, 3); };
   ggml_tensor* out = ggml_flash_attn_ext(context, by_head(q), by_head(k), by_head(part(2)), nullptr,
                                          1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
-  return block.proj(graph, ggml_reshape_3d(context, out, config_.hidden_size, patches, frames));
+  return block.proj(graph, ggml_reshape_3d(context, out, config_.hidden_size, patches, frames), x);
 }
 
 // x: [hidden, patches] -> [out_hidden, patches / merge^2].
@@ -155,9 +155,11 @@ ggml_tensor* VisionEncoder::merge(tensor::Graph& graph, const Merger& merger,
   const auto group = [&](ggml_tensor* rows) {
     return ggml_reshape_2d(context, rows, config_.hidden_size * area, ggml_nrows(x) / area);
   };
-  ggml_tensor* y = merger.norm_after_merge ? merger.norm(graph, group(x), kNormEpsilon)
-                                           : group(merger.norm(graph, x, kNormEpsilon));
-  return merger.fc2(graph, ggml_gelu_erf_inplace(context, merger.fc1(graph, y)));
+  const tensor::Rows normed =
+      merger.norm_after_merge
+          ? merger.norm(graph, group(x), kNormEpsilon)
+          : tensor::Rows(graph, group(merger.norm(graph, x, kNormEpsilon).tensor()));
+  return merger.fc2(graph, tensor::Rows::gelu_erf(graph, merger.fc1(graph, normed)));
 }
 
 Result<VisionFeatures> VisionEncoder::encode(const GridTHW& grid, std::span<const float> patches,
@@ -184,11 +186,9 @@ Result<VisionFeatures> VisionEncoder::encode(const GridTHW& grid, std::span<cons
   std::vector<ggml_tensor*> taps(deepstack_mergers_.size());
   for (int i = 0; i < config_.depth; ++i) {
     const Block& block = blocks_[static_cast<std::size_t>(i)];
-    x = ggml_add(
-        context, x,
-        attention(graph, block, block.norm1(graph, x, kNormEpsilon), positions, frequencies));
+    x = attention(graph, block, x, positions, frequencies);
     ggml_tensor* inner = block.fc1(graph, block.norm2(graph, x, kNormEpsilon));
-    x = ggml_add(context, x, block.fc2(graph, tensor::gelu_tanh(graph, inner)));
+    x = block.fc2(graph, tensor::Rows::gelu_tanh(graph, inner), x);
     for (std::size_t j = 0; j < taps.size(); ++j) {
       if (config_.deepstack_visual_indexes[j] != i) continue;
       taps[j] = merge(graph, deepstack_mergers_[j], x);

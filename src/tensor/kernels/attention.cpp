@@ -14,8 +14,8 @@ std::size_t AttentionKernels::packed_bytes(std::int64_t head_dim, std::int64_t k
 }
 
 std::size_t attention_scratch_floats(std::int64_t head_dim, std::int64_t padded_keys) {
-  // Scores, powers of a row, powers as words, queries as words, sums.
-  return static_cast<std::size_t>((2 * kAttentionRows + 1) * padded_keys +
+  // Scores, powers as words, queries as words, sums.
+  return static_cast<std::size_t>(2 * kAttentionRows * padded_keys +
                                   kAttentionRows * padded(head_dim) + kAttentionRows);
 }
 

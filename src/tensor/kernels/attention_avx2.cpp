@@ -10,15 +10,16 @@
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c")
-#pragma GCC optimize("O3", "fp-contract=fast")
 
 #include "tensor/kernels/attention_tile.h"
+#include "tensor/kernels/floats_avx2.h"
 
 namespace tru::tensor {
 namespace {
 
 struct Avx2 {
   using Float = __m256;
+  using Floats = FloatsAvx2;
   using Word = __m256;
   static constexpr int kVectors = 2;
   static constexpr int kTilePanels = 1;
@@ -33,6 +34,11 @@ struct Avx2 {
   }
   static Float zero() { return _mm256_setzero_ps(); }
   static void store(float* p, Float value) { _mm256_storeu_ps(p, value); }
+  static void store_words(std::uint32_t* p, Floats::Float a, Floats::Float b) {
+    auto* floats = reinterpret_cast<float*>(p);
+    Floats::store(floats, a);
+    Floats::store(floats + Floats::kLanes, b);
+  }
 };
 
 }  // namespace

@@ -10,15 +10,16 @@
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
-#pragma GCC optimize("O3", "fp-contract=fast")
 
 #include "tensor/kernels/attention_tile.h"
+#include "tensor/kernels/floats_avx512.h"
 
 namespace tru::tensor {
 namespace {
 
 struct Avx512 {
   using Float = __m512;
+  using Floats = FloatsAvx512;
   using Word = __m512;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 2;
@@ -33,6 +34,11 @@ struct Avx512 {
   }
   static Float zero() { return _mm512_setzero_ps(); }
   static void store(float* p, Float value) { _mm512_storeu_ps(p, value); }
+  static void store_words(std::uint32_t* p, Floats::Float a, Floats::Float b) {
+    auto* floats = reinterpret_cast<float*>(p);
+    Floats::store(floats, a);
+    Floats::store(floats + Floats::kLanes, b);
+  }
 };
 
 }  // namespace

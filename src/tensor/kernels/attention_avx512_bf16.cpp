@@ -11,15 +11,16 @@
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")
-#pragma GCC optimize("O3", "fp-contract=fast")
 
 #include "tensor/kernels/attention_tile.h"
+#include "tensor/kernels/floats_avx512.h"
 
 namespace tru::tensor {
 namespace {
 
 struct Avx512Bf16 {
   using Float = __m512;
+  using Floats = FloatsAvx512;
   using Word = __m512i;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 2;
@@ -34,6 +35,9 @@ struct Avx512Bf16 {
   }
   static Float zero() { return _mm512_setzero_ps(); }
   static void store(float* p, Float value) { _mm512_storeu_ps(p, value); }
+  static void store_words(std::uint32_t* p, Float a, Float b) {
+    _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(b, a));
+  }
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Attention in plain C++: for processors without a level of their own. Lanes are loops that the
 // compiler may turn into what vector code the baseline has.
 #include "tensor/kernels/attention_tile.h"
+#include "tensor/kernels/floats_portable.h"
 
 namespace tru::tensor {
 namespace {
@@ -9,6 +10,7 @@ struct Portable {
   struct Float {
     float lane[kPanelLanes];
   };
+  using Floats = FloatsPortable;
   using Word = Float;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 1;
@@ -30,6 +32,11 @@ struct Portable {
   }
   static Float zero() { return {}; }
   static void store(float* p, const Float& value) { std::memcpy(p, &value, sizeof value); }
+  static void store_words(std::uint32_t* p, Floats::Float a, Floats::Float b) {
+    auto* floats = reinterpret_cast<float*>(p);
+    Floats::store(floats, a);
+    Floats::store(floats + Floats::kLanes, b);
+  }
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 //   kTilePanels            panels that six rows take at once: as many sums as there are registers
 //   kValues                numbers in a word: 1, f32, or 2, bf16
 //   dot(sum, panel, row)   adds, to each lane, the product of the words' numbers
+//   Floats                 the level's type of floats_*.h
+//   store_words(p, a, b)   two vectors of Floats as words
 // and load, broadcast, zero, store.
 #pragma once
 
@@ -14,7 +16,7 @@
 #include <cstring>
 
 #include "tensor/kernels/attention.h"
-#include "tensor/kernels/exp.h"
+#include "tensor/kernels/float_math.h"
 
 namespace tru::tensor {
 namespace {
@@ -141,37 +143,42 @@ void multiply_block(const std::uint32_t* panels, std::int64_t panel_words,
   }
 }
 
+// Of the first `count` of a row.
+template <class F>
+float largest_score(const float* scores, std::int64_t count) {
+  typename F::Float largest = F::set1(scores[0]);
+  std::int64_t i = 0;
+  for (; i + F::kLanes <= count; i += F::kLanes) largest = F::max(F::load(scores + i), largest);
+  float top = F::largest(largest);
+  for (; i < count; ++i) top = std::max(top, scores[i]);
+  return top;
+}
+
 // Scores of one row -> words of e^(score - largest); returns their sum. Those not visible are zero.
 template <class V>
-float softmax_row(const float* scores, std::int64_t visible, std::int64_t count, float* powers,
+float softmax_row(const float* scores, std::int64_t visible, std::int64_t count,
                   std::uint32_t* words) {
-  constexpr int kSums = 16;
-  float largest[kSums];
-  std::fill_n(largest, kSums, scores[0]);
+  using F = typename V::Floats;
+  constexpr std::int64_t kStep = 2 * F::kLanes;
+  const auto top = F::set1(largest_score<F>(scores, visible));
+  typename F::Float sums = F::set1(0);
   std::int64_t i = 0;
-  for (; i + kSums <= visible; i += kSums) {
-    for (int j = 0; j < kSums; ++j) {
-      largest[j] = scores[i + j] > largest[j] ? scores[i + j] : largest[j];
+  for (; i < visible; i += kStep) {
+    auto first = exp<F>(F::load(scores + i) - top);
+    auto second = exp<F>(F::load(scores + i + F::kLanes) - top);
+    if (i + kStep > visible) {
+      float powers[kStep];
+      F::store(powers, first);
+      F::store(powers + F::kLanes, second);
+      std::fill(powers + (visible - i), powers + kStep, 0.0f);
+      first = F::load(powers);
+      second = F::load(powers + F::kLanes);
     }
+    sums = sums + (first + second);
+    V::store_words(words + i / V::kValues, first, second);
   }
-  float top = *std::max_element(largest, largest + kSums);
-  for (; i < visible; ++i) top = std::max(top, scores[i]);
-
-  float sums[kSums] = {};
-  for (i = 0; i < visible; ++i) {
-    const float x = scores[i] - top;
-    powers[i] = exp_bounded(x < -87.0f ? -87.0f : x);
-  }
-  std::fill(powers + visible, powers + count, 0.0f);
-  for (i = 0; i < count; i += kSums) {
-    for (int j = 0; j < kSums; ++j) sums[j] += powers[i + j];
-  }
-  for (i = 0; i < count / V::kValues; ++i) {
-    words[i] = make_word<V>(powers[i * V::kValues], powers[i * V::kValues + V::kValues - 1]);
-  }
-  float sum = 0;
-  for (const float part : sums) sum += part;
-  return sum;
+  std::fill(words + i / V::kValues, words + count / V::kValues, 0u);
+  return F::sum(sums);
 }
 
 template <class V>
@@ -183,8 +190,7 @@ void attend(const AttentionTask& task) {
   const std::int64_t keys = rounded_up(most, kAttentionLanes);
   const std::int64_t words = keys / V::kValues;
   float* scores = task.scratch;
-  float* powers = scores + kAttentionRows * keys;
-  auto* power_words = reinterpret_cast<std::uint32_t*>(powers + keys);
+  auto* power_words = reinterpret_cast<std::uint32_t*>(scores + kAttentionRows * keys);
   auto* queries = power_words + kAttentionRows * words;
   float* sums = reinterpret_cast<float*>(queries + kAttentionRows * query_words);
 
@@ -206,7 +212,7 @@ void attend(const AttentionTask& task) {
   std::fill(power_words + task.count * words, power_words + kAttentionRows * words, 0u);
   for (std::int64_t r = 0; r < task.count; ++r) {
     const std::int64_t visible = task.visible + (task.causal ? r : 0);
-    sums[r] = softmax_row<V>(scores + r * keys, visible, keys, powers, power_words + r * words);
+    sums[r] = softmax_row<V>(scores + r * keys, visible, keys, power_words + r * words);
   }
   const auto* value_panels = reinterpret_cast<const std::uint32_t*>(task.head.values);
   const std::int64_t value_words = task.head.padded_keys / V::kValues;

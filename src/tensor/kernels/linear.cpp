@@ -128,6 +128,26 @@ QuantizedRows LinearKernels::view(std::byte* block, std::int64_t count,
           groups};
 }
 
+void LinearKernels::dequantize(const QuantizedRows& rows, std::int64_t row, std::int64_t columns,
+                               float* out) const {
+  const auto bytes = static_cast<std::int64_t>(value_bytes);
+  const TilePlace place = place_of_row(rows, kGroupColumns * bytes / 4, row);
+  constexpr std::int64_t kOrder[] = {0, 2, 1, 3};  // of int16 values
+  for (std::int64_t i = 0; i < columns; ++i) {
+    const std::int64_t index = bytes == 1 ? i : i / 4 * 4 + kOrder[i % 4];
+    const std::int64_t word = place.words + index * bytes / 4 * place.rows;
+    const std::byte* from = rows.values + word * 4 + index * bytes % 4;
+    std::int32_t value = std::to_integer<std::int8_t>(*from);
+    if (bytes == 2) {
+      std::int16_t wide;
+      std::memcpy(&wide, from, sizeof wide);
+      value = wide;
+    }
+    const std::int64_t group = i / kGroupColumns;
+    out[i] = static_cast<float>(value) * rows.scales[place.group + group * place.rows];
+  }
+}
+
 void scales_to_f32(const std::byte* f16, float* scales) {
   for (std::int64_t i = 0; i < kPanelRows; ++i) {
     std::uint16_t bits;

@@ -54,6 +54,28 @@ struct QuantizedRows {
   std::int64_t groups;
 };
 
+// What is done to activations just before they are quantised, while they are in registers.
+enum class Prologue {
+  none,        // x
+  gelu_tanh,   // GELU(x), tanh form
+  gelu_erf,    // GELU(x), by the error function
+  swiglu,      // x sigmoid(x) second
+  layer_norm,  // (x - mean) / sqrt(variance + epsilon) * second + bias
+  rms_norm,    // x / sqrt(mean of squares + epsilon) * second
+};
+
+// The rows that one call quantises.
+struct QuantizeTask {
+  const float* x;  // [out.count, columns]
+  std::int64_t columns;
+  Prologue prologue;
+  const float* second;  // swiglu: [out.count, columns]; norms: [columns]; else null
+  const float* bias;    // layer_norm: [columns]; else null
+  float epsilon;
+  QuantizedRows out;
+  std::int64_t begin_tile, end_tile;
+};
+
 // The part of a product that one call computes.
 struct LinearTask {
   PackedShape shape;
@@ -68,14 +90,15 @@ struct LinearTask {
 
 struct LinearKernels {
   std::size_t value_bytes;  // of a quantised activation: 1 or 2
-  // x: f32 [columns] -> row `row` of `out`.
-  void (*quantize)(const float* x, std::int64_t columns, const QuantizedRows& out,
-                   std::int64_t row);
+  void (*quantize)(const QuantizeTask& task);
   void (*multiply)(const LinearTask& task);
 
   // Size and layout of a block for `count` rows of `columns` input channels.
   std::size_t quantized_bytes(std::int64_t count, std::int64_t columns) const;
   QuantizedRows view(std::byte* block, std::int64_t count, std::int64_t columns) const;
+  // The activations of one row as the products see them: f32 [columns].
+  void dequantize(const QuantizedRows& rows, std::int64_t row, std::int64_t columns,
+                  float* out) const;
 };
 
 // The kernels of a level that this processor supports.

@@ -5,14 +5,16 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "tensor/kernels/linear_layout.h"
-#include "tensor/kernels/linear_quantize.h"
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c")
 
+#include "tensor/kernels/floats_avx2.h"
+#include "tensor/kernels/linear_quantize.h"
 #include "tensor/kernels/linear_tile.h"
 #include "tensor/kernels/linear_vectors_256.h"
 
@@ -40,13 +42,10 @@ struct Avx2 : Vectors256 {
   }
 };
 
-void quantize(const float* x, std::int64_t columns, const QuantizedRows& out, std::int64_t row) {
-  quantize_row<std::int16_t>(x, columns, out, row);
-}
-
 }  // namespace
 
-const LinearKernels kAvx2Linear = {sizeof(std::int16_t), quantize, multiply<Avx2>};
+const LinearKernels kAvx2Linear = {sizeof(std::int16_t), quantize<FloatsAvx2, std::int16_t>,
+                                   multiply<Avx2>};
 
 }  // namespace tru::tensor
 

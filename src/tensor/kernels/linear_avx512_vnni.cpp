@@ -4,17 +4,16 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "tensor/kernels/linear_layout.h"
-#include "tensor/kernels/linear_quantize.h"
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 
-// GCC 12 takes its own _mm512_undefined_ps() for a mistake (GCC bug 105593).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-
+#include "tensor/kernels/floats_avx512.h"
+#include "tensor/kernels/linear_quantize.h"
 #include "tensor/kernels/linear_tile.h"
 
 namespace tru::tensor {
@@ -57,13 +56,10 @@ struct Avx512Vnni {
   static void store(float* p, Float value) { _mm512_storeu_ps(p, value); }
 };
 
-void quantize(const float* x, std::int64_t columns, const QuantizedRows& out, std::int64_t row) {
-  quantize_row<std::int8_t>(x, columns, out, row);
-}
-
 }  // namespace
 
-const LinearKernels kAvx512VnniLinear = {sizeof(std::int8_t), quantize, multiply<Avx512Vnni>};
+const LinearKernels kAvx512VnniLinear = {sizeof(std::int8_t), quantize<FloatsAvx512, std::int8_t>,
+                                         multiply<Avx512Vnni>};
 
 }  // namespace tru::tensor
 

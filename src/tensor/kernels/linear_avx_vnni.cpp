@@ -4,14 +4,16 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "tensor/kernels/linear_layout.h"
-#include "tensor/kernels/linear_quantize.h"
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,avxvnni")
 
+#include "tensor/kernels/floats_avx2.h"
+#include "tensor/kernels/linear_quantize.h"
 #include "tensor/kernels/linear_tile.h"
 #include "tensor/kernels/linear_vectors_256.h"
 
@@ -34,13 +36,10 @@ struct AvxVnni : Vectors256 {
   }
 };
 
-void quantize(const float* x, std::int64_t columns, const QuantizedRows& out, std::int64_t row) {
-  quantize_row<std::int8_t>(x, columns, out, row);
-}
-
 }  // namespace
 
-const LinearKernels kAvxVnniLinear = {sizeof(std::int8_t), quantize, multiply<AvxVnni>};
+const LinearKernels kAvxVnniLinear = {sizeof(std::int8_t), quantize<FloatsAvx2, std::int8_t>,
+                                      multiply<AvxVnni>};
 
 }  // namespace tru::tensor
 

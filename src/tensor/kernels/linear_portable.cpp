@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tensor/kernels/floats_portable.h"
 #include "tensor/kernels/linear_layout.h"
 #include "tensor/kernels/linear_quantize.h"
 
@@ -73,12 +74,9 @@ void multiply(const LinearTask& task) {
   }
 }
 
-void quantize(const float* x, std::int64_t columns, const QuantizedRows& out, std::int64_t row) {
-  quantize_row<std::int8_t>(x, columns, out, row);
-}
-
 }  // namespace
 
-const LinearKernels kPortableLinear = {sizeof(std::int8_t), quantize, multiply};
+const LinearKernels kPortableLinear = {sizeof(std::int8_t), quantize<FloatsPortable, std::int8_t>,
+                                       multiply};
 
 }  // namespace tru::tensor

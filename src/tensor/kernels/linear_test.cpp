@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "tensor/kernels/elementwise.h"
+
 namespace tru::tensor {
 namespace {
 
@@ -56,12 +58,15 @@ std::vector<float> multiply(CpuLevel level, const Weights& w, const std::vector<
   const std::int64_t count = static_cast<std::int64_t>(x.size()) / w.shape.columns;
   const Block block(kernels.quantized_bytes(count, w.shape.columns));
   const QuantizedRows rows = kernels.view(block.bytes, count, w.shape.columns);
-  for (std::int64_t i = 0; i < count; ++i) {
-    kernels.quantize(&x[static_cast<std::size_t>(i * w.shape.columns)], w.shape.columns, rows, i);
-  }
-  std::vector<float> y(static_cast<std::size_t>(count * w.shape.rows), NAN);
-  // In two parts, as two threads share it.
   const std::int64_t tiles = (count + kTileRows - 1) / kTileRows;
+  // In two parts, as two threads share it.
+  QuantizeTask part{x.data(), w.shape.columns, Prologue::none, nullptr, nullptr, 0, rows,
+                    0,        tiles / 2};
+  kernels.quantize(part);
+  part.begin_tile = part.end_tile;
+  part.end_tile = tiles;
+  kernels.quantize(part);
+  std::vector<float> y(static_cast<std::size_t>(count * w.shape.rows), NAN);
   LinearTask task{w.shape, w.packed.bytes, rows, extras.bias,         extras.addend, y.data(),
                   0,       tiles,          0,    w.shape.panels() / 2};
   kernels.multiply(task);
@@ -184,6 +189,119 @@ TEST_P(Linear, RoundsLittle) {
   const auto expected = exact_product(int8, weights, x);
   EXPECT_LT(relative_error(multiply(GetParam(), int8, x), expected), 0.013);
   EXPECT_LT(relative_error(multiply(GetParam(), int4, x), expected), 0.13);
+}
+
+// A few input channels a hundred times as large as the others, as language models have them,
+// coarsen the 64 channels of their own group only. Measured: an error of 2 % of the result, and of
+// 5 % (one outlier in 2048 channels) or 9 % (one in 512) of what the ordinary channels contribute;
+// with one scale for a whole row it would be 9 % of the result, and 25 and 34 % of theirs.
+TEST_P(Linear, OutlierChannelsDoNoHarm) {
+  constexpr std::int64_t kColumns = 2048;
+  const auto weights = normal_values(64 * kColumns, 13);
+  const Weights int8({PackedFormat::int8, 64, kColumns}, weights);
+  for (const std::int64_t distance : {2048, 512, 64}) {
+    auto x = normal_values(6 * kColumns, 14);
+    std::vector<float> ordinary = x;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (i % static_cast<std::size_t>(distance) != 5) continue;
+      x[i] *= 100;
+      ordinary[i] = 0;
+    }
+    const auto expected = exact_product(int8, weights, x);
+    const auto y = multiply(GetParam(), int8, x);
+    EXPECT_LT(relative_error(y, expected), 0.025) << "one in " << distance;
+    // What the other channels contribute is not drowned by the error either.
+    if (distance < 512) continue;
+    const auto small = exact_product(int8, weights, ordinary);
+    double error = 0, size = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      error += (y[i] - expected[i]) * (y[i] - expected[i]);
+      size += small[i] * small[i];
+    }
+    EXPECT_LT(std::sqrt(error / size), 0.12) << "one in " << distance;
+  }
+}
+
+// Inputs of a quantise call and, by the formulas, what it quantises.
+struct QuantizeCase {
+  QuantizeCase(Prologue p, std::int64_t count, std::int64_t columns)
+      : x(normal_values(count * columns, 20)),
+        second(normal_values(count * columns, 21)),
+        bias(normal_values(columns, 22)) {
+    constexpr double kEpsilon = 1e-6;
+    for (std::int64_t row = 0; row < count; ++row) {
+      double sum = 0, squares = 0;
+      for (std::int64_t i = 0; i < columns; ++i) sum += at(x, row * columns + i);
+      const double mean = p == Prologue::layer_norm ? sum / static_cast<double>(columns) : 0;
+      for (std::int64_t i = 0; i < columns; ++i) {
+        squares += std::pow(at(x, row * columns + i) - mean, 2);
+      }
+      const double norm = std::sqrt(squares / static_cast<double>(columns) + kEpsilon);
+      for (std::int64_t i = 0; i < columns; ++i) {
+        const double v = at(x, row * columns + i);
+        switch (p) {
+          case Prologue::none:
+            expected.push_back(v);
+            break;
+          case Prologue::gelu_tanh:
+            expected.push_back(gelu_tanh_reference(v));
+            break;
+          case Prologue::gelu_erf:
+            expected.push_back(gelu_erf_reference(v));
+            break;
+          case Prologue::swiglu:
+            expected.push_back(v / (1 + std::exp(-v)) * at(second, row * columns + i));
+            break;
+          case Prologue::layer_norm:
+            expected.push_back((v - mean) / norm * at(second, i) + at(bias, i));
+            break;
+          case Prologue::rms_norm:
+            expected.push_back(v / norm * at(second, i));
+            break;
+        }
+      }
+    }
+  }
+  static double at(const std::vector<float>& values, std::int64_t i) {
+    return values[static_cast<std::size_t>(i)];
+  }
+  std::vector<float> x, second, bias;
+  std::vector<double> expected;
+};
+
+// Each value within half a step of its group's scale, whatever is computed on the way.
+TEST_P(Linear, QuantisesWhatThePrologueSays) {
+  const LinearKernels& kernels = linear_kernels(GetParam());
+  for (const Prologue prologue : {Prologue::none, Prologue::gelu_tanh, Prologue::gelu_erf,
+                                  Prologue::swiglu, Prologue::layer_norm, Prologue::rms_norm}) {
+    for (const std::int64_t columns : {1, 63, 64, 65, 200}) {
+      for (const std::int64_t count : {1, 5, 6, 7, 13}) {
+        const QuantizeCase c(prologue, count, columns);
+        const Block block(kernels.quantized_bytes(count, columns));
+        const QuantizedRows rows = kernels.view(block.bytes, count, columns);
+        kernels.quantize({c.x.data(), columns, prologue, c.second.data(), c.bias.data(), 1e-6f,
+                          rows, 0, (count + kTileRows - 1) / kTileRows});
+        std::vector<float> y(static_cast<std::size_t>(columns));
+        for (std::int64_t row = 0; row < count; ++row) {
+          kernels.dequantize(rows, row, columns, y.data());
+          for (std::int64_t first = 0; first < columns; first += kGroupColumns) {
+            const std::int64_t end = std::min(columns, first + kGroupColumns);
+            double largest = 0;
+            for (std::int64_t i = first; i < end; ++i) {
+              largest = std::max(
+                  largest, std::fabs(c.expected[static_cast<std::size_t>(row * columns + i)]));
+            }
+            for (std::int64_t i = first; i < end; ++i) {
+              ASSERT_NEAR(y[static_cast<std::size_t>(i)],
+                          c.expected[static_cast<std::size_t>(row * columns + i)],
+                          largest * 0.501 / 127 + 1e-6)
+                  << static_cast<int>(prologue) << ": " << count << " x " << columns;
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, Linear, testing::ValuesIn(supported_cpu_levels()),

@@ -1,0 +1,49 @@
+// What linear layers read: the rows of a tensor, or a cheap function of them. Layers with packed
+// weights compute the function while they quantise the rows, once for all of them; to others it is
+// a tensor of its own.
+#pragma once
+
+#include "tensor/graph.h"
+#include "tensor/kernels/linear.h"
+
+namespace tru::tensor {
+
+class Rows {
+ public:
+  // x: f32, contiguous, ne = {columns, ...}
+  Rows(Graph& graph, ggml_tensor* x) : Rows(graph, Prologue::none, x, nullptr, nullptr, 0) {}
+
+  // They may overwrite x, but for the norms. Both are as exact as f32 is.
+  static Rows gelu_tanh(Graph& graph, ggml_tensor* x);
+  static Rows gelu_erf(Graph& graph, ggml_tensor* x);
+  // x sigmoid(x) second; second is like x.
+  static Rows swiglu(Graph& graph, ggml_tensor* x, ggml_tensor* second);
+  // weight, bias: f32 [columns]
+  static Rows layer_norm(Graph& graph, ggml_tensor* x, ggml_tensor* weight, ggml_tensor* bias,
+                         float epsilon);
+  static Rows rms_norm(Graph& graph, ggml_tensor* x, ggml_tensor* weight, float epsilon);
+
+  std::int64_t columns() const;
+  std::int64_t count() const;
+  const std::int64_t* shape() const;  // ne
+
+  // As a tensor like x.
+  ggml_tensor* tensor() const;
+  // As the block that the kernels' view() describes. On CPUs.
+  ggml_tensor* quantized() const;
+
+ private:
+  struct State;
+  Rows(Graph& graph, Prologue prologue, ggml_tensor* x, ggml_tensor* second, ggml_tensor* bias,
+       float epsilon);
+
+  static void run_quantize(ggml_tensor* dst, int thread, int threads, void* state);
+
+  Graph* graph_;
+  State* state_;  // the graph's
+};
+
+// The kernels that linear layers use on this machine.
+const LinearKernels& chosen_linear_kernels();
+
+}  // namespace tru::tensor
