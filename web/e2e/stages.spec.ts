@@ -6,7 +6,9 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Page } from '@playwright/test';
 import { root } from './server';
-import { expect, test, Tru } from './test';
+import { expect, sample, test, Tru, truth } from './test';
+
+const question = 'Which way does the red circle move?';
 
 let folder = '';
 const long = () => path.join(folder, 'long.mp4');
@@ -60,6 +62,15 @@ test('reload while uploading', async ({ page, tru }) => {
   await expect(page.getByText('Not uploaded')).toBeVisible();
   await tru.shot('29-upload-interrupted');
   await tru.accessible();
+  // The file did not survive, so another try asks for it, and puts it in the place of the first.
+  await page.getByTestId('retry').click();
+  await expect(page.getByText('This page no longer has the file.')).toBeVisible();
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByTestId('retry').click();
+  await (await chooser).setFiles(sample('passing.mp4'));
+  await expect(page.getByRole('list', { name: 'Videos' }).getByRole('listitem')).toHaveCount(1);
+  await tru.ask(question);
+  expect(await tru.answered()).toBe(truth('passing.mp4', question));
 });
 
 test('cancel while the server fetches the video', async ({ page, tru }) => {

@@ -145,7 +145,7 @@ test('a server that wants a key', async ({ page, launch }) => {
   await expect(error(tru)).toContainText('This server wants an access key.');
   await tru.shot('26-locked');
   await tru.accessible();
-  await page.getByTestId('open-system').click();
+  await page.getByTestId('enter-key').click();
   await page.getByLabel('Access key').fill(key);
   await page.getByRole('button', { name: 'Save key' }).click();
   await page.getByTestId('system').getByRole('button', { name: 'Close' }).click();

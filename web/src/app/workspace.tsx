@@ -13,7 +13,7 @@ import { useIncoming } from '@/features/videos/use-incoming';
 import { VideoList } from '@/features/videos/video-list';
 import { storable } from '@/lib/api/problem';
 import { fetchSample, sampleQuestion } from '@/lib/sample';
-import { defaultParams, runningAttempt, type Attempt } from '@/lib/session/types';
+import { defaultParams, runningAttempt, type Attempt, type Video } from '@/lib/session/types';
 import { useSession } from '@/lib/session/use-session';
 import { explain, type Remedy } from '@/lib/strings/problems';
 import { ui } from '@/lib/strings/ui';
@@ -31,6 +31,7 @@ export function Workspace() {
   const [link, setLink] = useState('');
   const [hint, setHint] = useState<string | null>(null);
   const files = useRef<HTMLInputElement>(null);
+  const replaced = useRef<Video[]>([]); // by the file that is being chosen
   const stageTop = useRef<HTMLDivElement>(null);
   const stage = useStage(control);
   const running = runningAttempt(session);
@@ -41,6 +42,8 @@ export function Workspace() {
     onFiles: (list: File[]) => {
       setHint(null);
       for (const file of list) control.addFile(file);
+      for (const video of replaced.current) control.removeVideo(video);
+      replaced.current = [];
     },
     onLink: (text: string) => {
       setHint(null);
@@ -77,8 +80,11 @@ export function Workspace() {
   }
 
   function remedy(turnId: string, kind: Exclude<Remedy, null>, { params }: Attempt) {
-    if (kind === 'choose') files.current?.click();
-    else if (kind === 'key') setSheet('system');
+    if (kind === 'choose') {
+      const bad = session.videos.filter(({ upload }) => /failed|stopped/.test(upload.state));
+      replaced.current = session.videos.length === 1 ? session.videos : bad;
+      files.current?.click();
+    } else if (kind === 'key') setSheet('system');
     else if (kind === 'trim') stageTop.current?.scrollIntoView({ behavior: 'smooth' });
     else if (kind === 'quick') {
       const { trim, timeoutMin } = params;
@@ -90,8 +96,7 @@ export function Workspace() {
 
   function uploadAgain(key: string) {
     if (control.uploadAgain(key)) return;
-    const video = session.videos.find((other) => other.key === key);
-    if (video) control.removeVideo(video);
+    replaced.current = session.videos.filter((other) => other.key === key);
     files.current?.click(); // the file itself did not survive the reload
   }
 
@@ -139,6 +144,7 @@ export function Workspace() {
               onActivate={control.activate}
               onRemove={(video) => control.removeVideo(video)}
               onUploadAgain={uploadAgain}
+              onKey={() => setSheet('system')}
             />
             {zone}
           </div>

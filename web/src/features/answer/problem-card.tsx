@@ -1,7 +1,7 @@
 'use client';
 
 import { Button } from '@/components/button';
-import { Icon } from '@/components/icon';
+import { Icon, type IconName } from '@/components/icon';
 import type { StoredProblem } from '@/lib/api/problem';
 import { detail, explain, remedies, type Remedy } from '@/lib/strings/problems';
 import { ui } from '@/lib/strings/ui';
@@ -13,6 +13,16 @@ interface Props {
   since: number;
   onRemedy: (remedy: Exclude<Remedy, null>) => void;
 }
+
+const icons: Record<Exclude<Remedy, null>, IconName> = {
+  retry: 'retry',
+  wait: 'retry',
+  quick: 'retry',
+  longer: 'retry',
+  trim: 'film',
+  choose: 'film',
+  key: 'system',
+};
 
 /** What went wrong, in a sentence, and the thing to do about it. */
 export function ProblemCard({ problem, since, onRemedy }: Props) {
@@ -35,7 +45,7 @@ export function ProblemCard({ problem, since, onRemedy }: Props) {
         {remedy && (
           <Button
             data-testid="retry"
-            icon="retry"
+            icon={icons[remedy]}
             disabled={waiting && left > 0}
             onClick={() => onRemedy(remedy)}
           >

@@ -66,7 +66,7 @@ export function PromptInput(props: Props) {
       />
       <div className="mt-1.5 flex items-center justify-between gap-3">
         <p id="prompt-keys" className="flex flex-wrap gap-x-4 text-xs text-soft noscript:hidden">
-          <span>{ui.ask.keys}</span>
+          <span className="pointer-coarse:hidden">{ui.ask.keys}</span>
           <span className="tabular-nums">{ui.ask.chars(count(value.length))}</span>
         </p>
         {children}

@@ -6,7 +6,7 @@ const looks: Record<ServerState, { dot: string; text: string }> = {
   ready: { dot: 'bg-good', text: ui.system.reachable },
   loading: { dot: 'bg-note', text: ui.system.starting },
   down: { dot: 'bg-bad', text: ui.system.unreachable },
-  locked: { dot: 'bg-note', text: ui.system.key },
+  locked: { dot: 'bg-note', text: ui.system.locked },
 };
 
 export function StatusPill({ state }: { state: ServerState }) {

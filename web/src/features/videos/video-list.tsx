@@ -3,7 +3,7 @@ import { IconButton } from '@/components/button';
 import { Icon } from '@/components/icon';
 import { bytes, clock, duration, percent } from '@/lib/format';
 import type { Upload, Video } from '@/lib/session/types';
-import { explain } from '@/lib/strings/problems';
+import { explain, remedies } from '@/lib/strings/problems';
 import { ui } from '@/lib/strings/ui';
 
 interface Props {
@@ -12,9 +12,18 @@ interface Props {
   onActivate: (key: string) => void;
   onRemove: (video: Video) => void;
   onUploadAgain: (key: string) => void;
+  /** The service wants an access key. */
+  onKey: () => void;
 }
 
-export function VideoList({ videos, activeKey, onActivate, onRemove, onUploadAgain }: Props) {
+export function VideoList({
+  videos,
+  activeKey,
+  onActivate,
+  onRemove,
+  onUploadAgain,
+  onKey,
+}: Props) {
   return (
     <ul aria-label={ui.zone.list} className="space-y-2">
       {videos.map((video) => (
@@ -41,7 +50,7 @@ export function VideoList({ videos, activeKey, onActivate, onRemove, onUploadAga
               onClick={() => onRemove(video)}
             />
           </div>
-          <UploadState video={video} onAgain={() => onUploadAgain(video.key)} />
+          <UploadState video={video} onAgain={() => onUploadAgain(video.key)} onKey={onKey} />
         </li>
       ))}
     </ul>
@@ -61,7 +70,13 @@ function sendingText(upload: Extract<Upload, { state: 'sending' }>): string {
   return ui.zone.sending(share, bytes(upload.bytesPerS), left);
 }
 
-function UploadState({ video, onAgain }: { video: Video; onAgain: () => void }) {
+interface StateProps {
+  video: Video;
+  onAgain: () => void;
+  onKey: () => void;
+}
+
+function UploadState({ video, onAgain, onKey }: StateProps) {
   const { upload } = video;
   if (upload.state === 'sending') {
     const text = sendingText(upload);
@@ -79,18 +94,20 @@ function UploadState({ video, onAgain }: { video: Video; onAgain: () => void }) 
     return video.kind === 'url' ? <p className="text-sm text-soft">{ui.zone.fetched}</p> : null;
   }
   const problem = upload.state === 'failed' ? upload.problem : null;
+  const remedy = problem && explain(problem).remedy;
+  const link = 'min-h-8 font-medium text-brand underline';
   return (
     <div className="flex flex-wrap items-center gap-x-3 pb-1 text-sm">
       <span role="alert" data-testid="error" className={problem ? 'text-bad' : 'text-soft'}>
         {problem ? explain(problem).text : ui.zone.stopped}
       </span>
-      {(problem === null || explain(problem).remedy !== 'choose') && (
-        <button
-          type="button"
-          data-testid="upload-again"
-          onClick={onAgain}
-          className="min-h-8 font-medium text-brand underline"
-        >
+      {remedy === 'key' && (
+        <button type="button" data-testid="enter-key" onClick={onKey} className={link}>
+          {remedies.key}
+        </button>
+      )}
+      {remedy !== 'choose' && (
+        <button type="button" data-testid="upload-again" onClick={onAgain} className={link}>
           {ui.zone.again}
         </button>
       )}

@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useReducer, useRef } from 'react';
 import { deleteVideo } from '../api/client';
+import { Problem } from '../api/problem';
 import type { Question } from '../api/run';
 import { checkUrl } from '../file-check';
 import { remember } from '../history';
@@ -64,11 +65,14 @@ export function useSession() {
     for (const video of videos) {
       if (video.source === null && video.upload.state !== 'sending') uploads.again(video.key);
     }
-    const sources = videos.map(
-      (video) => uploads.source(video.key) ?? Promise.resolve(video.source ?? ''),
-    );
+    const sources = () =>
+      videos.map(({ key, name, source }) => {
+        const stored = uploads.source(key) ?? (source === null ? null : Promise.resolve(source));
+        if (!stored) throw new Problem('client_file_gone', name); // with a reload
+        return stored;
+      });
     void runner.run(attempt, async (signal) => ({
-      videos: await unlessAborted(Promise.all(sources), signal),
+      videos: await unlessAborted(Promise.all(sources()), signal),
       prompt,
       earlier,
       video: videoParams(attempt.params),

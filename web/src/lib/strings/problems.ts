@@ -35,6 +35,7 @@ const byCode: Partial<Record<OwnCode | ErrorCode, Explanation>> = {
   interrupted: it('The page was closed before the question was sent.', 'retry'),
   stream_expired: it('The server no longer has this question: it was restarted.', 'retry'),
   client_error: it('Something went wrong in this page.', 'retry'),
+  client_file_gone: it('This page no longer has the file. Choose it once more.', 'choose'),
   client_file_empty: it('This file is empty.', 'choose'),
   client_file_large: it('This file is larger than 1 GB. Cut it shorter first.', 'choose'),
   client_file_type: it(kinds, 'choose'),

@@ -7,9 +7,7 @@ export const ui = {
   skip: 'Skip to the question',
   headline: 'Ask a video anything',
   lead: 'Drop a clip, ask, and jump to the moments that the answer names.',
-  noScript:
-    'JavaScript is off. This form works all the same: choose a video, ask, and the answer ' +
-    'opens as a page.',
+  noScript: 'JavaScript is off. The form works all the same: the answer opens as a page.',
 
   zone: {
     choose: 'Choose a video',
@@ -215,6 +213,7 @@ export const ui = {
     version: 'Version',
     loading: 'loading…',
     key: 'Access key',
+    locked: 'Needs a key',
     keyHelp: 'Only if this server asks for one. Kept in this browser.',
     keySave: 'Save key',
     keySaved: 'Saved',
