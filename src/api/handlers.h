@@ -44,7 +44,11 @@ Task<Response> docs_page(Service&, Exchange&);
 Task<Response> openapi_json(Service&, Exchange&);
 Task<Response> web_file(Service&, Exchange&);
 
-// Every route; routes.cpp.
+// routes.cpp: every route but the page's files.
 std::span<const http::Route<Service>> all_routes();
+
+// All that is answered: the routes and, by their exact paths, the page's files. The service
+// outlives it.
+http::Router make_router(Service& service);
 
 }  // namespace tru::api

@@ -39,7 +39,7 @@ Task<Response> front_page(Service& service, Exchange& exchange) {
   co_return Response(200, "application/json", to_json_text(card));
 }
 
-Task<Response> docs_page(Service& service, Exchange& exchange) {
+Task<Response> docs_page(Service&, Exchange& exchange) {
   const std::string& path = exchange.head().path();
   if (path == "/docs") {
     Response response(200, "text/html; charset=utf-8", std::string(kDocsHtml));
@@ -50,10 +50,7 @@ Task<Response> docs_page(Service& service, Exchange& exchange) {
   }
   if (path == "/docs/docs.js")
     co_return text_with_etag(exchange, "text/javascript", std::string(kDocsScript));
-  if (path == "/docs/docs.css")
-    co_return text_with_etag(exchange, "text/css", std::string(kDocsStyle));
-  // /docs/guide is among the page's files.
-  co_return co_await web_file(service, exchange);
+  co_return text_with_etag(exchange, "text/css", std::string(kDocsStyle));
 }
 
 Task<Response> openapi_json(Service& service, Exchange& exchange) {
@@ -61,8 +58,7 @@ Task<Response> openapi_json(Service& service, Exchange& exchange) {
 }
 
 Task<Response> web_file(Service& service, Exchange& exchange) {
-  if (service.web) co_return service.web->answer(exchange);
-  co_return http::refusal::not_found;
+  co_return service.web->answer(exchange);
 }
 
 }  // namespace tru::api

@@ -8,7 +8,8 @@ using http::Verb;
 constexpr http::Route<Service> kRoutes[] = {
     {Verb::get, "/", front_page, kOpen},
     {Verb::get, "/docs", docs_page, kOpen},
-    {Verb::get, "/docs/{file}", docs_page, kOpen},
+    {Verb::get, "/docs/docs.js", docs_page, kOpen},
+    {Verb::get, "/docs/docs.css", docs_page, kOpen},
     {Verb::get, "/openapi.json", openapi_json, kOpen},
     {Verb::get, "/v1/health", health, kOpen},
     {Verb::get, "/v1/health/detailed", health_detailed, kMetrics},
@@ -26,13 +27,19 @@ constexpr http::Route<Service> kRoutes[] = {
     {Verb::get, "/v1/videos/{id}/content", video_content},
     {Verb::get, "/v1/requests/{id}/events", request_events},
     {Verb::delete_, "/v1/requests/{id}", delete_request},
-    {Verb::get, "/{path*}", web_file, kOpen},
 };
 
 }  // namespace
 
 std::span<const http::Route<Service>> all_routes() {
   return kRoutes;
+}
+
+http::Router make_router(Service& service) {
+  http::Router router;
+  router.add(service, kRoutes);
+  if (service.web) router.add_files(service, service.web->paths(), "(page)", web_file, kOpen);
+  return router;
 }
 
 }  // namespace tru::api

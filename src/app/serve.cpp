@@ -193,10 +193,8 @@ Result<Parts> start_parts(const ServeOptions& options) {
       [&log](std::string_view level, std::string_view event, json::object fields) {
         log.write(level, event, std::move(fields));
       });
-  http::Router router;
-  router.add(*parts.service, api::all_routes());
-  TRU_TRY(parts.server,
-          http::Server::start(server_config(settings, *parts.service, log), std::move(router)));
+  TRU_TRY(parts.server, http::Server::start(server_config(settings, *parts.service, log),
+                                            api::make_router(*parts.service)));
   return parts;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "http/exchange.h"
@@ -30,8 +31,8 @@ Task<Response> file_response(Exchange& exchange, std::filesystem::path path, Fil
 Response with_etag(const Exchange& exchange, std::string_view etag, Response response);
 
 // Every file below a folder, read once at the start: nothing else can be reached, whatever the
-// path. "x.br" and "x.gz" beside "x" are its compressed forms. "/a" also finds "a.html" and
-// "a/index.html".
+// path. "x.br" and "x.gz" beside "x" are its compressed forms. "a.html" and "a/index.html" also go
+// by "/a".
 class StaticFiles {
  public:
   struct Options {
@@ -42,10 +43,11 @@ class StaticFiles {
   // config_invalid when the folder cannot be read.
   static Result<StaticFiles> load(const std::filesystem::path& folder, Options options);
 
-  // The file at the exchange's path: 200, 304; else /404.html with 404, else not_found.
+  // The file at the exchange's path: 200, 304; else not_found.
   Response answer(const Exchange& exchange) const;
 
-  bool has(std::string_view path) const;
+  // All that are answered, "/index.html" and "/" among them; see Router::add_files().
+  std::vector<std::string> paths() const;
 
  private:
   using Content = std::shared_ptr<const std::string>;
@@ -55,9 +57,7 @@ class StaticFiles {
     std::string hash;
   };
 
-  const File* find(const std::string& path) const;
-
-  std::map<std::string, File, std::less<>> files_;  // by path, "/index.html"
+  std::map<std::string, std::shared_ptr<const File>, std::less<>> files_;  // by path
   Options options_;
 };
 

@@ -30,8 +30,7 @@ Task<Response> get_page(App& app, Exchange& exchange) {
 }
 
 constexpr std::array kRoutes{
-    Route<App>{Verb::get, "/{path*}", get_page},
-    Route<App>{Verb::get, "/video", get_video},
+    Route<App>{Verb::get, "/video", get_video, 1},
 };
 
 class FilesTest : public testing::Test {
@@ -39,13 +38,14 @@ class FilesTest : public testing::Test {
   FilesTest() {
     fs::create_directories(folder / "page/_next/static");
     fs::create_directories(folder / "page/about");
+    fs::create_directories(folder / "page/video");
     for (std::size_t i = 0; i < 600'000; ++i) content += static_cast<char>(i * 7 + i / 256);
     write("video.mp4", content);
     write("secret.txt", "secret");
     write("page/index.html", "<home>");
     write("page/index.html.gz", "gzipped");
     write("page/index.html.br", "brotli");
-    write("page/404.html", "<lost>");
+    write("page/video/more.html", "<more>");
     write("page/plan.html", "<plan>");
     write("page/about/index.html", "<about>");
     write("page/_next/static/x.js", "js");
@@ -54,6 +54,7 @@ class FilesTest : public testing::Test {
     app.page = *StaticFiles::load(folder / "page", {"default-src 'self'", "/_next/static/"});
     Router router;
     router.add(app, kRoutes);
+    router.add_files(app, app.page.paths(), "(page)", get_page, 0);
     server = start(std::move(router));
   }
   ~FilesTest() override {
@@ -161,9 +162,18 @@ TEST_F(FilesTest, FindsPages) {
   EXPECT_EQ(ask("/plan").body, "<plan>");
   EXPECT_EQ(ask("/about/").body, "<about>");
   EXPECT_EQ(ask("/notes.gz").body, "an archive");
-  const auto lost = ask("/nothing");
-  EXPECT_EQ(lost.status, 404);
-  EXPECT_EQ(lost.body, "<lost>");
+}
+
+TEST_F(FilesTest, KnowsEachFileByItsOwnNamesOnly) {
+  for (const char* path : {"/nothing", "//plan", "/plan//", "/Plan", "/plan;x", "/plan.html.gz",
+                           "/index.html.br", "/about/plan", "//", "/video/more", "/page/plan"}) {
+    const auto reply = ask(path);
+    EXPECT_EQ(reply.status, 404) << path;
+    EXPECT_THAT(reply.body, HasSubstr("not_found")) << path;
+  }
+  const auto posted = Client(server->port()).ask(post("/plan", ""));
+  EXPECT_EQ(posted.status, 405);
+  EXPECT_EQ(posted.header("Allow"), "GET, HEAD, OPTIONS");
 }
 
 TEST_F(FilesTest, SendsWhatTheClientCanDecompress) {

@@ -28,23 +28,28 @@ void Router::insert(Verb method, std::string_view pattern, unsigned flags, Handl
     }
     const auto close = text.find('}', open);
     TRU_ASSERT(close != std::string_view::npos);
-    auto name = text.substr(open + 1, close - open - 1);
-    entry.takes_rest = name.ends_with('*');
-    if (entry.takes_rest) name.remove_suffix(1);
-    TRU_ASSERT(!name.empty() && (!entry.takes_rest || rest.empty()));
+    const auto name = text.substr(open + 1, close - open - 1);
+    TRU_ASSERT(!name.empty());
     entry.segments.push_back({text.substr(0, open), name, text.substr(close + 1)});
   }
-  // A pattern that takes the rest of a path comes after all others, whatever the tables' order.
-  const auto place = entry.takes_rest ? entries_.end()
-                                      : std::find_if(entries_.begin(), entries_.end(),
-                                                     [](auto& e) { return e.takes_rest; });
-  entries_.insert(place, std::move(entry));
+  entries_.push_back(std::move(entry));
+}
+
+void Router::insert_files(const std::vector<std::string>& paths, Entry entry) {
+  files_entry_ = std::move(entry);
+  for (const std::string& path : paths) {
+    const auto first = std::string_view(path).substr(1, path.find('/', 1) - 1);
+    const auto reserves = [&](const Entry& route) {
+      return route.flags != files_entry_.flags && !route.segments.empty() &&
+             route.segments.front().before == first;
+    };
+    if (std::none_of(entries_.begin(), entries_.end(), reserves)) files_.insert(path);
+  }
 }
 
 bool Router::matches(const Entry& entry, std::span<const std::string> segments) {
-  const auto fixed = entry.segments.size() - (entry.takes_rest ? 1 : 0);
-  if (segments.size() < fixed || (segments.size() > fixed && !entry.takes_rest)) return false;
-  for (std::size_t i = 0; i < fixed; ++i) {
+  if (segments.size() != entry.segments.size()) return false;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
     const Segment& segment = entry.segments[i];
     const std::string_view text = segments[i];
     if (segment.name.empty()) {
@@ -57,42 +62,37 @@ bool Router::matches(const Entry& entry, std::span<const std::string> segments) 
   return true;
 }
 
-std::string Router::param(const Entry& entry, std::size_t index,
-                          std::span<const std::string> segments) {
-  const Segment& segment = entry.segments[index];
-  if (!entry.takes_rest || index + 1 < entry.segments.size()) {
-    const auto& text = segments[index];
-    const auto around = segment.before.size() + segment.after.size();
-    return text.substr(segment.before.size(), text.size() - around);
+// `takes`: the entry has the request's method, or is one of GET and it is HEAD.
+void Router::use(const Entry& entry, std::span<const std::string> segments, bool takes,
+                 RouteMatch& match) {
+  add_method(match.allow, entry.method);
+  if (entry.method == Verb::get) add_method(match.allow, Verb::head);
+  if (match.handler != nullptr) return;
+  if (takes || match.pattern.empty()) {
+    match.pattern = entry.pattern;
+    match.flags = entry.flags;
   }
-  std::string rest;
-  for (std::size_t i = index; i < segments.size(); ++i) {
-    rest.append(i > index ? "/" : "").append(segments[i]);
+  if (!takes) return;
+  match.handler = &entry.handler;
+  for (std::size_t i = 0; i < entry.segments.size(); ++i) {
+    const auto& [before, name, after] = entry.segments[i];
+    if (name.empty()) continue;
+    const std::string& text = segments[i];
+    match.params.emplace_back(
+        name, text.substr(before.size(), text.size() - before.size() - after.size()));
   }
-  return rest;
 }
 
-RouteMatch Router::find(Verb method, std::span<const std::string> segments) const {
+RouteMatch Router::find(Verb method, const Target& target) const {
   RouteMatch match;
   const Verb wanted = method == Verb::head ? Verb::get : method;
   for (const Entry& entry : entries_) {
-    const bool takes = entry.method == wanted;
-    // What takes the rest is for paths that nothing else knows, and refuses no method there.
-    if (entry.takes_rest && (!takes || !match.pattern.empty())) continue;
-    if (!matches(entry, segments)) continue;
-    add_method(match.allow, entry.method);
-    if (entry.method == Verb::get) add_method(match.allow, Verb::head);
-    if (match.handler != nullptr) continue;
-    if (takes || match.pattern.empty()) {
-      match.pattern = entry.pattern;
-      match.flags = entry.flags;
+    if (matches(entry, target.segments)) {
+      use(entry, target.segments, entry.method == wanted, match);
     }
-    if (!takes) continue;
-    match.handler = &entry.handler;
-    for (std::size_t i = 0; i < entry.segments.size(); ++i) {
-      const auto name = entry.segments[i].name;
-      if (!name.empty()) match.params.emplace_back(name, param(entry, i, segments));
-    }
+  }
+  if (match.pattern.empty() && files_.contains(target.path)) {
+    use(files_entry_, {}, wanted == Verb::get, match);
   }
   if (!match.pattern.empty()) add_method(match.allow, Verb::options);
   return match;

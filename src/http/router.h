@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "http/exchange.h"
+#include "http/request_head.h"
 #include "http/response.h"
 #include "http/route_match.h"
 #include "http/task.h"
@@ -24,8 +26,7 @@
 namespace tru::http {
 
 // A path with places for values, checked by the compiler. A segment may hold one {name} with text
-// before and after it ("{index}.jpg"); the last one may be {name*}, the rest of the path with its
-// slashes, which may be empty and is tried after every other pattern.
+// before and after it ("{index}.jpg").
 struct Pattern {
   std::string_view text;
 
@@ -61,7 +62,21 @@ class Router {
     }
   }
 
-  RouteMatch find(Verb method, std::span<const std::string> segments) const;
+  // Adds paths that are known only at the start, such as a page's files. All have one handler and
+  // go by `name`, which outlives the router. A path is found only as it stands here, behind every
+  // pattern. Comes after add(): paths that begin as a pattern with other flags does are left out,
+  // so that no file opens, or looks like, a part of what is guarded otherwise.
+  template <typename App>
+  void add_files(App& app, const std::vector<std::string>& paths, std::string_view name,
+                 Task<Response> (*handler)(App&, Exchange&), unsigned flags) {
+    insert_files(paths, {Verb::get,
+                         name,
+                         flags,
+                         [&app, handler](Exchange& exchange) { return handler(app, exchange); },
+                         {}});
+  }
+
+  RouteMatch find(Verb method, const Target& target) const;
 
  private:
   struct Segment {
@@ -73,15 +88,17 @@ class Router {
     unsigned flags;
     Handler handler;
     std::vector<Segment> segments;
-    bool takes_rest = false;  // ends with {name*}
   };
 
   void insert(Verb method, std::string_view pattern, unsigned flags, Handler handler);
+  void insert_files(const std::vector<std::string>& paths, Entry entry);
   static bool matches(const Entry& entry, std::span<const std::string> segments);
-  static std::string param(const Entry& entry, std::size_t index,
-                           std::span<const std::string> segments);
+  static void use(const Entry& entry, std::span<const std::string> segments, bool takes,
+                  RouteMatch& match);
 
   std::vector<Entry> entries_;
+  Entry files_entry_{};
+  std::set<std::string, std::less<>> files_;
 };
 
 }  // namespace tru::http

@@ -115,7 +115,7 @@ Task<bool> Session::serve(RequestHead head) {
 
 Task<Response> Session::respond(Exchange& exchange) {
   const RequestHead& head = exchange.head();
-  exchange.match_ = context_.router.find(head.method, head.target.segments);
+  exchange.match_ = context_.router.find(head.method, head.target);
   const RouteMatch& match = exchange.match_;
   if (Cors::is_preflight(head)) co_return context_.config.cors.preflight(head, match.allow);
   for (const Guard& guard : context_.config.guards) {

@@ -89,32 +89,35 @@ Result<StaticFiles> StaticFiles::load(const fs::path& folder, Options options) {
     const bool is_compressed_form = (name.ends_with(".br") || name.ends_with(".gz")) &&
                                     content(name.substr(0, name.size() - 3)) != nullptr;
     if (is_compressed_form) continue;
-    files.files_[name] = {plain, content(name + ".br"), content(name + ".gz"),
-                          std::string(type_of(name)), hash_of(*plain)};
+    files.files_[name] =
+        std::make_shared<const File>(File{plain, content(name + ".br"), content(name + ".gz"),
+                                          std::string(type_of(name)), hash_of(*plain)});
+  }
+  // The names that pages have besides; those of files come first.
+  for (const std::string_view suffix : {".html", "/index.html"}) {
+    for (const auto& [name, plain] : contents) {
+      const auto file = files.files_.find(name);
+      if (file == files.files_.end() || !name.ends_with(suffix)) continue;
+      const auto short_name = name.substr(0, name.size() - suffix.size());
+      files.files_.emplace(short_name.empty() ? "/" : short_name, file->second);
+    }
   }
   return files;
 }
 
-const StaticFiles::File* StaticFiles::find(const std::string& path) const {
-  for (const std::string_view suffix : {"", ".html", "/index.html"}) {
-    const auto found = files_.find(path == "/" ? "/index.html" : path + std::string(suffix));
-    if (found != files_.end()) return &found->second;
-  }
-  return nullptr;
-}
-
-bool StaticFiles::has(std::string_view path) const {
-  return find(std::string(path)) != nullptr;
+std::vector<std::string> StaticFiles::paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [path, file] : files_) paths.push_back(path);
+  return paths;
 }
 
 Response StaticFiles::answer(const Exchange& exchange) const {
   const auto& path = exchange.head().path();
-  const File* file = find(path);
-  const int status = file != nullptr ? 200 : 404;
-  if (file == nullptr) file = find("/404.html");
-  if (file == nullptr) return refusal::not_found;
+  const auto found = files_.find(path);
+  if (found == files_.end()) return refusal::not_found;
 
-  Response response(status, file->content_type, "");
+  const File* file = found->second.get();
+  Response response(200, file->content_type, "");
   const auto codings = exchange.head().header("Accept-Encoding").value_or("");
   const bool brotli = file->brotli && accepts(codings, "br");
   const bool gzip = !brotli && file->gzip && accepts(codings, "gzip");
@@ -124,7 +127,6 @@ Response StaticFiles::answer(const Exchange& exchange) const {
   if (file->content_type.starts_with("text/html") && !options_.html_csp.empty()) {
     response.headers.set("Content-Security-Policy", options_.html_csp);
   }
-  if (status != 200) return response;
   const bool immutable = path.starts_with(options_.immutable_prefix);
   response.headers.set("Cache-Control",
                        immutable ? "public, max-age=31536000, immutable" : "no-cache");

@@ -1,11 +1,13 @@
 """What the tests of the service share."""
+import functools
 import http.server
 import threading
 
 import openai
 import pytest
 
-from serving import DATA, WAIT_S, Server
+import page
+from serving import DATA, PROGRAM, WAIT_S, Server
 from stand_in import MediaSite
 
 
@@ -16,14 +18,22 @@ def clip():
 
 
 @pytest.fixture(scope="session")
-def serving(tmp_path_factory):
+def program(tmp_path_factory):
+    """program(with_page) is the program, installed with or without a page beside it."""
+    return functools.cache(lambda with_page: page.install(
+        PROGRAM, tmp_path_factory.mktemp("installed"), with_page))
+
+
+@pytest.fixture(scope="session")
+def serving(program, tmp_path_factory):
     """serving(model, **settings) is a ready service with these settings; asked again, the same."""
     running = {}
 
-    def start(model="dense-tied", **settings):
-        key = (model, *sorted(settings.items()))
+    def start(model="dense-tied", with_page=True, **settings):
+        key = (model, with_page, *sorted(settings.items()))
         if key not in running:
-            running[key] = Server(tmp_path_factory.mktemp("serve"), model, **settings)
+            running[key] = Server(program(with_page), tmp_path_factory.mktemp("serve"), model,
+                                  **settings)
             running[key].wait_ready()
         assert running[key].process.poll() is None, "the service has ended"
         return running[key]
@@ -34,12 +44,12 @@ def serving(tmp_path_factory):
 
 
 @pytest.fixture
-def starting(tmp_path_factory):
+def starting(program, tmp_path_factory):
     """starting(model, **settings) is a service of this test's own, perhaps not ready yet."""
     running = []
 
     def start(model="dense-tied", **settings):
-        running.append(Server(tmp_path_factory.mktemp("start"), model, **settings))
+        running.append(Server(program(True), tmp_path_factory.mktemp("start"), model, **settings))
         return running[-1]
 
     yield start
@@ -54,10 +64,20 @@ def server(serving):
     return serving()
 
 
-@pytest.fixture(scope="session")
-def keyed(serving):
-    """A service that wants a key; KEY and OTHER_KEY are its keys."""
-    return serving(AUTH="on", API_KEYS="first-key-0123456789,second-key-9876543210")
+WITH_AND_WITHOUT_PAGE = {"params": [True, False], "ids": ["page", "no page"]}
+
+
+@pytest.fixture(scope="session", **WITH_AND_WITHOUT_PAGE)
+def either(request, serving):
+    """As `server`, once with a web page and once without: nothing else may answer differently."""
+    return serving(with_page=request.param)
+
+
+@pytest.fixture(scope="session", **WITH_AND_WITHOUT_PAGE)
+def keyed(request, serving):
+    """A service that wants a key, with and without a page."""
+    return serving(with_page=request.param, AUTH="on",
+                   API_KEYS="first-key-0123456789,second-key-9876543210")
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ class Answer:
 class Server:
     """A running service on a port of its own; its uploads and its data lie in `folder`."""
 
-    def __init__(self, folder, model="dense-tied", **settings):
+    def __init__(self, program, folder, model="dense-tied", **settings):
         self.folder = folder
         self.uploads = folder / "uploads"
         self.log_path = folder / "log"
@@ -69,7 +69,7 @@ class Server:
         self.uploads.mkdir(parents=True)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve"], cwd=folder, env=environment,
+                [program, "serve"], cwd=folder, env=environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def wait_alive(self):

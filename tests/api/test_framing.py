@@ -94,9 +94,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refusal(server, name):
+def test_refusal(either, name):
     sent, status, code = REFUSED[name]
-    answer, = talk(server, sent)
+    answer, = talk(either, sent)
     if status:
         assert answer.refusal == (status, code)
     assert 400 <= answer.status <= 505
@@ -112,14 +112,14 @@ def test_methods(server, method):
     "/..%2f..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/../../etc/passwd",
     "/%252e%252e/etc/passwd", "/docs%00.html", "//etc/passwd", "/..\\..\\etc\\passwd",
     "/%c0%ae%c0%ae/etc/passwd", "/_next/static/..%2f..%2f..%2f..%2fetc%2fpasswd"])
-def test_paths_that_climb(server, path):
-    answer, = talk(server, request(path=path))
+def test_paths_that_climb(either, path):
+    answer, = talk(either, request(path=path))
     assert answer.status in (400, 404) and b"root:" not in answer.body
 
 
-def test_a_slash_more_dodges_nothing(server):
+def test_a_slash_more_dodges_nothing(either):
     for path in ("/v1/health/", "//v1/health", "/v1//health", "/v1/%68ealth"):
-        answer, = talk(server, request(path=path))
+        answer, = talk(either, request(path=path))
         assert answer.status in (200, 308, 400, 404)
 
 

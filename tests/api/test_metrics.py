@@ -28,15 +28,15 @@ def test_requests_are_counted_by_route(server):
     assert count() == before + 1
 
 
-def test_unknown_paths_make_no_new_series(server):
+def test_unknown_paths_make_no_new_series(either):
     def series():
-        return len(server.get("/metrics").body.splitlines())
+        return len(either.get("/metrics").body.splitlines())
 
-    server.get("/nothing/0")
-    server.get("/v1/videos/0")
-    server.get("/metrics")
+    either.get("/nothing/0")
+    either.get("/v1/videos/0")
+    either.get("/metrics")
     before = series()
     for number in range(30):
-        server.get(f"/nothing/{number}")
-        server.get(f"/v1/videos/{number}")
+        either.get(f"/nothing/{number}")
+        either.get(f"/v1/videos/{number}")
     assert series() <= before
