@@ -202,7 +202,9 @@ Task<void> Server::Impl::host(Session& session, std::optional<Refusal> refusal) 
   }
 }
 
+// Its socket is closed before it no longer counts: who sees a free place finds a free descriptor.
 void Server::Impl::forget(Session& session, const asio::ip::address& client) {
+  session.cut();
   sessions_.erase(&session);
   --stats_.connections_open;
   if (--per_address_[client] == 0) per_address_.erase(client);
