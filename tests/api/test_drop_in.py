@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from serving import DATA, PROGRAM, field, file
+from serving import DATA, FORM, PROGRAM, field, file, multipart
 
 PAGE = "http://localhost:3000"
 FIELDS = {"response", "prompt", "video_source", "backend", "model", "usage", "finish_reason",
@@ -140,6 +140,12 @@ def test_a_form_without_javascript(server, clip):
                                     server.url, "Sec-Fetch-Site": "same-origin"})
     assert answer.status == 200 and answer.headers.get_content_type() == "text/html"
     assert b"&lt;b&gt;What?" in answer.body and b"<b>What?" not in answer.body
+    connection, response = server.open(
+        "POST", "/v1/inference/upload", multipart(file(clip("two_frames.mp4"))),
+        {"Content-Type": FORM, "Accept": "text/html,application/xhtml+xml"})
+    assert response.status == 422 and response.headers.get_content_type() == "text/html"
+    assert b"prompt is required" in response.read()
+    connection.close()
 
 
 def test_logprobs(server, clip):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from serving import ROOT
+from serving import PROGRAM, ROOT
 
 CODE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -79,3 +79,18 @@ def test_schemathesis(serving):
     (ROOT / "build" / "schemathesis.log").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout[-6000:]
     assert server.get("/v1/health").status == 200
+
+
+def printed(flag):
+    return subprocess.run([PROGRAM, "serve", flag], capture_output=True, text=True, check=True,
+                          timeout=60).stdout
+
+
+def test_what_is_printed_is_what_is_served(document):
+    assert json.loads(printed("--openapi")) == document
+
+
+def test_docs_api_md_is_up_to_date():
+    committed = (ROOT / "docs" / "API.md").read_text("utf-8")
+    assert printed("--api-docs") == committed, \
+        "run: build/bin/tru serve --api-docs >docs/API.md"

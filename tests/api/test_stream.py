@@ -1,4 +1,5 @@
 """Progress and answers as server-sent events: order, resumption, heartbeats."""
+import base64
 import json
 
 import pytest
@@ -139,3 +140,34 @@ def test_heartbeat_while_waiting(talker, clip):
             line = third.response.readline()
             assert line, "the stream ended"
             third.comments += line.startswith(b":")
+
+
+def chat_events(server, clip, **fields):
+    """The events of a streamed chat about a clip, as (id, name, data's text)."""
+    url = "data:video/mp4;base64," + base64.b64encode(clip("odd_24fps.mp4").read_bytes()).decode()
+    content = [{"type": "video_url", "video_url": {"url": url}}, {"type": "text", "text": "Hi"}]
+    body = {"messages": [{"role": "user", "content": content}], "max_tokens": 6, "stream": True,
+            "logprobs": True, "stream_options": {"include_usage": True}, **fields}
+    text = server.post("/v1/chat/completions", body).body.decode()
+    for event in text.removesuffix("\n\n").split("\n\n"):
+        fields = dict(line.partition(": ")[::2] for line in event.split("\n"))
+        yield fields.get("id"), fields.get("event"), fields["data"]
+
+
+def test_a_chat_stream_is_openais(server, clip):
+    seen = list(chat_events(server, clip))
+    assert {name for _, name, _ in seen} == {None} and seen[-1][2] == "[DONE]"
+    chunks = [json.loads(data) for _, _, data in seen[:-1]]
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert chunks[-2]["choices"][0]["finish_reason"] in ("stop", "length")
+    assert chunks[-1]["choices"] == []
+    tokens = [token for chunk in chunks[:-1] if chunk["choices"][0]["logprobs"]
+              for token in chunk["choices"][0]["logprobs"]["content"]]
+    assert len(tokens) == chunks[-1]["usage"]["completion_tokens"]
+
+
+def test_a_resumable_chat_stream_also_tells_of_its_stages(server, clip):
+    seen = list(chat_events(server, clip, resumable=True))
+    assert {name for _, name, _ in seen} == {None, "queued", "progress"}
+    numbers = [int(number) for number, _, _ in seen if number]
+    assert numbers == list(range(1, numbers[-1] + 1))

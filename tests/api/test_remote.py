@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from service import ROOT
+from serving import ROOT, eventually
 
 sys.path.insert(0, str(ROOT / "tests" / "remote"))
 import fake_vllm as fake  # noqa: E402
@@ -33,13 +33,13 @@ def vllm():
 
 
 @pytest.fixture
-def front(start_server):
+def front(starting):
     """front(server, ...) is a `tru serve` that asks these servers."""
 
     def start(*servers, **settings):
         urls = ",".join(server if isinstance(server, str) else server.url for server in servers)
-        return start_server(**{"MODEL_BACKEND": "vllm", "VLLM_BASE_URL": urls,
-                               "VLLM_IDLE_TIMEOUT": 1, **settings})
+        return starting(**{"MODEL_BACKEND": "vllm", "VLLM_BASE_URL": urls, "VLLM_IDLE_TIMEOUT": 1,
+                           **settings})
 
     return start
 
@@ -48,25 +48,18 @@ def chat(service, **more):
     return service.post("/v1/chat/completions", {**QUESTION, **more})
 
 
-def wait_for(condition, timeout_s=20):
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_answers_and_health(front, vllm):
     one, other = vllm(), vllm(trust=False, nested=False)
-    service = front(one, other).wait_until_ready()
-    reply = chat(service).json()
+    service = front(one, other).wait_ready()
+    reply = chat(service).json
     assert reply["choices"][0]["message"]["content"] == ANSWER
     assert (reply["model"], reply["usage"]["prompt_tokens"]) == ("org/model", 100)
     detailed = service.get("/v1/health/detailed")
-    servers = detailed.json()["model"]["servers"]
+    servers = detailed.json["model"]["servers"]
     assert [server["transport"] for server in servers] == ["frame_list", "timed_images"]
     assert servers[0]["prompt_form"] == "nested" and servers[1]["warnings"]
     assert b"127.0.0.1" not in detailed.body
-    assert any("--trust-request-mm-kwargs" in line for line in service.lines)
+    assert "--trust-request-mm-kwargs" in service.log_text()
 
 
 @pytest.mark.parametrize("step, status, code", [
@@ -87,9 +80,9 @@ def test_answers_and_health(front, vllm):
 def test_faults(front, vllm, step, status, code):
     one = vllm()
     one.chat = step
-    service = front(one).wait_until_ready()
+    service = front(one).wait_ready()
     reply = chat(service)
-    assert (reply.status, reply.json()["error"]["code"]) == (status, code)
+    assert reply.refusal == (status, code)
     for secret in (b"secret", b"/models", b"10.1.2.3", b"127.0.0.1", b"EngineDead"):
         assert secret not in reply.body
     assert (reply.headers["Retry-After"] is not None) == (status == 503)
@@ -100,7 +93,7 @@ def test_faults(front, vllm, step, status, code):
 def test_what_was_heard_stays_in_a_stream(front, vllm):
     one = vllm()
     one.chat = fake.error_after(2)
-    service = front(one).wait_until_ready()
+    service = front(one).wait_ready()
     body = chat(service, stream=True).body.decode()
     assert " red" in body and "backend_error" in body and "EngineDead" not in body
 
@@ -109,11 +102,11 @@ def test_servers_share_the_load(front, vllm):
     servers = [vllm(), vllm()]
     for server in servers:
         server.chat = fake.stall_before_the_answer
-    service = front(*servers).wait_until_ready()
+    service = front(*servers).wait_ready()
     clients = [threading.Thread(target=chat, args=[service]) for _ in range(4)]
     for client in clients:
         client.start()
-    wait_for(lambda: [len(server.requests) for server in servers] == [2, 2])
+    eventually(lambda: [len(server.requests) for server in servers] == [2, 2], "two for each", 20)
     assert service.get("/v1/health").status == 200
     for server in servers:
         server.chat = fake.answer()
@@ -124,7 +117,7 @@ def test_servers_share_the_load(front, vllm):
 def test_a_client_that_leaves_frees_the_server(front, vllm):
     one = vllm()
     one.chat = fake.stall_after(2)
-    service = front(one, VLLM_IDLE_TIMEOUT=60).wait_until_ready()
+    service = front(one, VLLM_IDLE_TIMEOUT=60).wait_ready()
     for stream in (True, False):
         body = json.dumps({**QUESTION, "stream": stream}).encode()
         left = len(one.left_after_s)
@@ -132,9 +125,9 @@ def test_a_client_that_leaves_frees_the_server(front, vllm):
             client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
                            b"Content-Type: application/json\r\n"
                            b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-            wait_for(lambda: len(one.requests) > left)
+            eventually(lambda: len(one.requests) > left, "it is asked", 20)
         begin = time.monotonic()
-        wait_for(lambda: len(one.left_after_s) > left)
+        eventually(lambda: len(one.left_after_s) > left, "it is let go", 20)
         print(f"the server was free {time.monotonic() - begin:.2f} s after the client left")
 
 
@@ -142,26 +135,26 @@ def test_a_server_may_come_later_and_come_back(front, vllm):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    service = front(f"http://127.0.0.1:{port}")
-    assert service.get("/v1/ready").json()["error"]["code"] == "model_loading"
+    service = front(f"http://127.0.0.1:{port}").wait_alive()
+    assert service.get("/v1/ready").refusal == (503, "model_loading")
     first = vllm(port=port)
-    service.wait_until_ready()
+    service.wait_ready()
     assert chat(service).status == 200
     first.close()
     assert chat(service).status == 503
     second = vllm(port=port, model="org/other")
-    wait_for(lambda: chat(service).status == 200)
+    eventually(lambda: chat(service).status == 200, "it is asked again", 20)
     assert second.requests[-1]["model"] == "org/other"
 
 
-def test_a_vllm_of_our_own_is_started_again(start_server, tmp_path):
+def test_a_vllm_of_our_own_is_started_again(starting, tmp_path):
     log = fake.make_program(tmp_path)
-    service = start_server(MODEL_BACKEND="vllm", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    service.wait_until_ready()
-    assert chat(service).json()["model"] == "dense-tied"
+    service = starting(MODEL_BACKEND="vllm", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    service.wait_ready()
+    assert chat(service).json["model"] == "dense-tied"
     os.kill(int(log.read_text().split()[0]), signal.SIGKILL)
-    wait_for(lambda: len(log.read_text().splitlines()) == 2)
-    wait_for(lambda: chat(service).status == 200)
+    eventually(lambda: len(log.read_text().splitlines()) == 2, "a second one starts", 20)
+    eventually(lambda: chat(service).status == 200, "it is asked again", 20)
     assert service.stop() == 0
     last = int(log.read_text().splitlines()[-1].split()[0])
     assert not os.path.exists(f"/proc/{last}")
