@@ -12,7 +12,8 @@ const std::string_view kDocsHtml = R"(<!doctype html>
 <script src="/docs/docs.js" defer></script>
 </head>
 <body>
-<header><h1>TRU API</h1><p><a href="/">Page</a> <a href="/openapi.json">openapi.json</a></p>
+<header><h1>TRU API</h1><p><a href="/">Page</a> <a href="/docs/guide">Guide</a>
+<a href="/openapi.json">openapi.json</a></p>
 <label>API key, if one is needed
 <input id="key" type="password" autocomplete="off"></label></header>
 <main id="operations"><noscript>This page needs JavaScript; openapi.json does not.</noscript></main>
