@@ -19,7 +19,6 @@ MODEL = "Qwen/Qwen3-VL-2B-Instruct"
 NOT_RUN = {
     "docker compose": "needs a Docker engine; ./test deploy checks the files",
     "echo MODEL_PATH=": "ends in docker compose",
-    "deploy/test-deployment.sh": "checks containers that run",
     "sudo": "changes the machine",
     "vllm serve": "is not ours; ./test remote runs it",
     "MODEL_BACKEND=vllm": "needs a server; test_remote.py asks stand-ins",
@@ -56,6 +55,9 @@ class Reader:
             compose = (ROOT / "compose.yaml").read_text() + (ROOT / ".env.example").read_text()
             assert re.search(rf"\b{setting[1]}\b", compose), f"nothing reads {line}"
             return None
+        if words[0] == "deploy/test-deployment.sh":  # of the stack, here of the service alone
+            self.serve([])
+            return self.run(["env", "SKIP_WEB=1", ROOT / words[0], f"http://{self.url}"])
         if words[0] == "cp":
             return shutil.copy(ROOT / words[1], self.folder / words[2]) and None
         if words[0] in ("./run", "tru", "build/bin/tru"):
@@ -75,7 +77,7 @@ class Reader:
     def run(self, words):
         result = subprocess.run(words, cwd=self.folder, env=self.environment, timeout=120,
                                 text=True, check=False, capture_output=True)
-        assert result.returncode == 0, f"{words}: {result.stderr}"
+        assert result.returncode == 0, f"{words}: {result.stdout}{result.stderr}"
         return None
 
     def serve(self, flags):
@@ -150,6 +152,16 @@ def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
         assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_promises_name_tests_that_exist():
+    text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
+    tests = "".join(path.read_text("utf-8") for folder, kind in (("tests", "*.py"), ("src", "*.cpp"))
+                    for path in (ROOT / folder).rglob(kind))
+    for name in re.findall(r"`((?:src|tests|deploy)/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"`(test_\w+|[A-Z][a-z]+[A-Z]\w+)`", text):
+        assert re.search(rf"\b{name}\b", tests), name
 
 
 def test_the_version_is_semantic_and_in_the_changelog(tru):

@@ -162,11 +162,3 @@ test('without a network', async ({ page, context, tru }) => {
   await context.setOffline(false);
   await expect(page.locator('[data-state="ready"]')).toBeVisible();
 });
-
-test('an address that is not there', async ({ page, server }) => {
-  await page.goto(`${server.url}/nothing`);
-  await expect(page.getByText('There is no such page.')).toBeVisible();
-  const tru = new Tru(page);
-  await tru.shot('28-no-page');
-  await tru.accessible();
-});

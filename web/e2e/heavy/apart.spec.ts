@@ -37,10 +37,10 @@ function handOut(folder: string, port: number): Promise<HttpServer> {
     const { pathname } = new URL(request.url ?? '/', 'http://x');
     const name = pathname === '/' ? 'index.html' : pathname.slice(1);
     const file = [name, `${name}.html`].map((one) => path.join(folder, one)).find(isFile);
-    const type = file && types[path.extname(file)];
-    if (!type) return response.writeHead(404).end();
-    response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy });
-    return response.end(readFileSync(file));
+    const shown = file ?? path.join(folder, '404.html');
+    const type = types[path.extname(shown)] ?? 'application/octet-stream';
+    const headers = { 'Content-Type': type, 'Content-Security-Policy': policy };
+    response.writeHead(file ? 200 : 404, headers).end(readFileSync(shown));
   });
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
 }
@@ -78,6 +78,11 @@ test('the page on a host of its own', async ({ page, launch }) => {
   expect(await tru.answered()).toBe(truth('passing.mp4', question));
   await tru.shot('31-apart');
   expect(complaints).toEqual([]);
+
+  await page.goto(`http://127.0.0.1:${own}/nothing`);
+  await expect(page.getByText('There is no such page.')).toBeVisible();
+  await tru.shot('28-no-page');
+  await tru.accessible();
   host.close();
   rmSync(folder, { recursive: true });
 });
