@@ -17,9 +17,9 @@ constexpr double kAny = std::numeric_limits<double>::max();
 void add_model(std::vector<Setting>& table, Settings& s) {
   table.insert(
       table.end(),
-      {{model, "MODEL_PATH", text(s.native.model, "DIR|ORG/NAME"),
-        "Checkpoint to use: its folder, or the name of one fetched with `tru pull`. Unset: the "
-        "demo model.",
+      {{model, "MODEL_PATH", text(s.native.model, "DIR|FILE.gguf|ORG/NAME"),
+        "Checkpoint to use: its folder, a GGUF file with its mmproj beside it, or the name of one "
+        "fetched with `tru pull`. Unset: the demo model.",
         "model"},
        {model, "MODEL_BACKEND", choice(s.model_backend, {"hf", "vllm"}),
         "Who answers: `hf` is the engine in this program, which reads Hugging Face checkpoints; "

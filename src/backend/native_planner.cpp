@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/model_text.h"
 #include "backend/native_prompt.h"
 #include "model/qwen3vl/cost.h"
 #include "model/qwen3vl/model.h"
@@ -33,11 +34,10 @@ Result<NativePlanner> NativePlanner::load(const NativeConfig& config) {
       weights::Checkpoint::open(
           config.model, config.hub_cache.empty() ? weights::hub_cache_dir() : config.hub_cache));
   auto checkpoint = std::make_shared<const weights::Checkpoint>(std::move(opened));
-  TRU_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(checkpoint->dir()));
-  TRU_TRY(text::ChatTemplate chat, text::ChatTemplate::load(checkpoint->dir(), tokenizer));
+  TRU_TRY(ModelText text, load_model_text(checkpoint->dir(), checkpoint->gguf()));
   TRU_TRY(tensor::Device device, tensor::Device::open(config.device, config.threads));
 
-  NativePlanner planner(std::move(checkpoint), std::move(tokenizer), std::move(chat),
+  NativePlanner planner(std::move(checkpoint), std::move(text.tokenizer), std::move(text.chat),
                         std::make_unique<tensor::Device>(std::move(device)));
   TRU_TRY(const auto format,
           weights::choose_weight_format(config.weights, *planner.checkpoint_, *planner.device_));
@@ -82,9 +82,14 @@ Result<std::unique_ptr<Prompt>> NativePlanner::build_prompt(
   return std::make_unique<NativePrompt>(std::move(segments), media);
 }
 
+// Of a layer's matrix: GGUF files may have embeddings in another one.
+weights::Dtype NativePlanner::dtype_on_disk() const {
+  return checkpoint_->dtype("model.language_model.layers.0.self_attn.q_proj.weight")
+      .value_or(weights::Dtype::f32);
+}
+
 tensor::MatrixType NativePlanner::matrix_type() const {
-  const auto on_disk = checkpoint_->dtype("model.language_model.embed_tokens.weight");
-  return weights::matrix_type(weight_format_, on_disk.value_or(weights::Dtype::f32), *device_);
+  return weights::matrix_type(weight_format_, dtype_on_disk(), *device_);
 }
 
 Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
@@ -111,7 +116,7 @@ Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector
   const model::KvShape kv = model::qwen3vl::kv_shape(config.text, weight_format_);
   estimate.memory_bytes =
       kept * kv.bytes_per_token() + model::qwen3vl::working_bytes(config, largest_patch, tokens);
-  if (weight_format_ != weights::WeightFormat::checkpoint) {
+  if (matrix_type().packed || matrix_type().plain != weights::to_ggml(dtype_on_disk())) {
     *estimate.memory_bytes +=
         model::qwen3vl::converted_bytes(config, matrix_type().bytes_per_weight());
   }

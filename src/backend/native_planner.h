@@ -44,6 +44,7 @@ class NativePlanner : public Planner {
   tensor::MatrixType matrix_type() const;
 
  private:
+  weights::Dtype dtype_on_disk() const;
   NativePlanner(std::shared_ptr<const weights::Checkpoint> checkpoint, text::Tokenizer tokenizer,
                 text::ChatTemplate chat, std::unique_ptr<tensor::Device> device)
       : checkpoint_(std::move(checkpoint)),

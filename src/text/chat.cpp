@@ -134,15 +134,17 @@ std::vector<TokenId> prompt_token_ids(std::span<const PromptSegment> prompt) {
 Result<ChatTemplate> ChatTemplate::load(const fs::path& checkpoint_dir,
                                         const Tokenizer& tokenizer) {
   TRU_TRY(const TemplateText found, find_template(checkpoint_dir));
-  const Result<ChatVariant> variant = recognise_template(found.jinja);
-  if (!variant) {
-    return fail(ErrorCode::model_invalid, "{}: {}", found.path.string(), variant.error().message);
-  }
+  return recognise(found.jinja, found.path.string(), tokenizer);
+}
+
+Result<ChatTemplate> ChatTemplate::recognise(std::string_view jinja, std::string_view file,
+                                             const Tokenizer& tokenizer) {
+  const Result<ChatVariant> variant = recognise_template(jinja);
+  if (!variant) return fail(ErrorCode::model_invalid, "{}: {}", file, variant.error().message);
   for (const char* token : {"<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
                             "<|image_pad|>", "<|video_pad|>"}) {
     if (!tokenizer.find_added(token)) {
-      return fail(ErrorCode::model_invalid, "{}: the tokenizer has no added token {}",
-                  checkpoint_dir.string(), token);
+      return fail(ErrorCode::model_invalid, "{}: the tokenizer has no added token {}", file, token);
     }
   }
   return ChatTemplate(*variant, *tokenizer.find_added("<|image_pad|>"),

@@ -64,6 +64,10 @@ class ChatTemplate {
   static Result<ChatTemplate> load(const std::filesystem::path& checkpoint_dir,
                                    const Tokenizer& tokenizer);
 
+  // The same for a Jinja text that is at hand; `file` is for the messages.
+  static Result<ChatTemplate> recognise(std::string_view jinja, std::string_view file,
+                                        const Tokenizer& tokenizer);
+
   ChatVariant variant() const { return variant_; }
 
   // The prompt that asks for the next answer. tokenizer is the one given to load; media_index of

@@ -32,6 +32,13 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& checkpoint_dir) {
   return Tokenizer(std::move(file), std::move(*splitter));
 }
 
+Result<Tokenizer> Tokenizer::load(const Vocabulary& vocabulary, std::string_view file) {
+  Result<TokenizerFile> read = read_vocabulary(vocabulary);
+  if (!read) return fail(ErrorCode::model_invalid, "{}: {}", file, read.error().message);
+  TRU_TRY(Splitter splitter, Splitter::compile(read->split_pattern));
+  return Tokenizer(std::move(*read), std::move(splitter));
+}
+
 Tokenizer::Tokenizer(TokenizerFile file, Splitter splitter)
     : nfc_(file.nfc),
       splitter_(std::move(splitter)),

@@ -15,6 +15,7 @@
 #include "text/bpe.h"
 #include "text/splitter.h"
 #include "text/tokenizer_file.h"
+#include "text/vocabulary.h"
 
 namespace tru::text {
 
@@ -33,6 +34,9 @@ class Tokenizer {
  public:
   // model_invalid names the file and what is wrong, or what in it is not supported.
   static Result<Tokenizer> load(const std::filesystem::path& checkpoint_dir);
+
+  // The same from what a GGUF file holds; `file` is for the messages.
+  static Result<Tokenizer> load(const Vocabulary& vocabulary, std::string_view file);
 
   // Ids of the joined pieces. Bytes that are not UTF-8 count as U+FFFD. Added tokens are looked
   // for in each piece by itself, the longest first, before normalisation. invalid_argument above

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "text/byte_alphabet.h"
 #include "text/json_file.h"
 
 namespace tru::text {
@@ -28,50 +29,6 @@ std::string_view type_of(const json::value* step) {
 bool is_absent(const json::value* value) {
   return value == nullptr || value->is_null();
 }
-
-// Vocabulary entries spell bytes as characters: GPT-2's alphabet gives each byte that prints its
-// own Latin-1 character, and the other 68 the characters from U+0100 on, in order.
-std::array<std::int32_t, 256> make_byte_alphabet() {
-  std::array<std::int32_t, 256> characters{};
-  std::int32_t next = 0x100;
-  for (int byte = 0; byte < 256; ++byte) {
-    const bool prints = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte != 0xAD);
-    characters[static_cast<std::size_t>(byte)] = prints ? byte : next++;
-  }
-  return characters;
-}
-
-// All characters of the alphabet lie below U+0144, so they have one or two UTF-8 bytes.
-constexpr std::size_t kAlphabetEnd = 0x144;
-
-class ByteAlphabet {
- public:
-  ByteAlphabet() {
-    bytes_.fill(-1);
-    const auto characters = make_byte_alphabet();
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      bytes_[static_cast<std::size_t>(characters[byte])] = static_cast<int>(byte);
-    }
-  }
-
-  // The bytes that a vocabulary entry stands for; empty if a character is not in the alphabet.
-  std::optional<std::string> to_bytes(std::string_view entry) const {
-    std::string bytes;
-    for (std::size_t i = 0; i < entry.size(); ++i) {
-      auto character = static_cast<std::size_t>(static_cast<unsigned char>(entry[i]));
-      if (character >= 0x80 && i + 1 < entry.size()) {
-        const auto trail = static_cast<unsigned char>(entry[++i]);
-        character = ((character & 0x1F) << 6) | (trail & 0x3F);
-      }
-      if (character >= kAlphabetEnd || bytes_[character] < 0) return std::nullopt;
-      bytes += static_cast<char>(bytes_[character]);
-    }
-    return bytes;
-  }
-
- private:
-  std::array<int, kAlphabetEnd> bytes_{};
-};
 
 Status check_normalizer(const json::value& root, TokenizerFile& out) {
   const json::value* normalizer = find_member(root, "normalizer");
@@ -277,7 +234,22 @@ Status read_config_tokens(const json::value& config, TokenizerFile& out) {
   return {};
 }
 
-// No text may become an added token by way of byte pairs: user text must stay text.
+Status read_tokenizer_json(const json::value& root, TokenizerFile& out) {
+  if (!root.is_object()) return invalid("the file is not a JSON object");
+  TRU_CHECK(check_normalizer(root, out));
+  TRU_CHECK(check_pre_tokenizer(root, out));
+  TRU_CHECK(check_other_steps(root));
+  TRU_CHECK(read_model(root, out));
+  return read_added_tokens(root, out);
+}
+
+Status name_file(Status status, const std::filesystem::path& path) {
+  if (status) return status;
+  return invalid("{}: {}", path.string(), status.error().message);
+}
+
+}  // namespace
+
 Status check_added_tokens(const TokenizerFile& file) {
   std::vector<bool> is_added(file.token_bytes.size(), false);
   for (const AddedToken& token : file.added_tokens) {
@@ -294,22 +266,6 @@ Status check_added_tokens(const TokenizerFile& file) {
   }
   return {};
 }
-
-Status read_tokenizer_json(const json::value& root, TokenizerFile& out) {
-  if (!root.is_object()) return invalid("the file is not a JSON object");
-  TRU_CHECK(check_normalizer(root, out));
-  TRU_CHECK(check_pre_tokenizer(root, out));
-  TRU_CHECK(check_other_steps(root));
-  TRU_CHECK(read_model(root, out));
-  return read_added_tokens(root, out);
-}
-
-Status name_file(Status status, const std::filesystem::path& path) {
-  if (status) return status;
-  return invalid("{}: {}", path.string(), status.error().message);
-}
-
-}  // namespace
 
 Result<TokenizerFile> read_tokenizer_file(const std::filesystem::path& checkpoint_dir) {
   TokenizerFile out;

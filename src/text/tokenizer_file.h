@@ -32,4 +32,7 @@ struct TokenizerFile {
 // also when the file asks for steps that are not implemented here.
 Result<TokenizerFile> read_tokenizer_file(const std::filesystem::path& checkpoint_dir);
 
+// No text may become an added token by way of byte pairs: user text must stay text.
+Status check_added_tokens(const TokenizerFile& file);
+
 }  // namespace tru::text

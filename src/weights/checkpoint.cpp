@@ -10,6 +10,11 @@ namespace tru::weights {
 Result<Checkpoint> Checkpoint::open(std::string_view model,
                                     const std::filesystem::path& hub_cache) {
   TRU_TRY(std::filesystem::path dir, resolve_model_dir(model, hub_cache));
+  if (is_gguf(dir)) {
+    TRU_TRY(const GgufPaths paths, find_gguf(dir));
+    TRU_TRY(GgufModel gguf, GgufModel::open(paths));
+    return Checkpoint(std::move(gguf));
+  }
   TRU_CHECK(check_model_dir(dir));
   TRU_TRY(ModelConfig config, load_model_config(dir));
   TRU_TRY(Safetensors weights, Safetensors::open(dir));
@@ -51,7 +56,12 @@ Status Checkpoint::check_tensors() {
   return {};
 }
 
+std::vector<std::string> Checkpoint::expert_parts(std::string_view name) const {
+  return gguf_ ? GgufModel::expert_parts(name) : std::vector<std::string>();
+}
+
 Result<TensorView> Checkpoint::tensor(std::string_view name) const {
+  if (gguf_) return gguf_->tensor(name);
   const auto stored = stored_names_.find(name);
   if (stored == stored_names_.end()) {
     return fail(ErrorCode::model_invalid, "{}: tensor {} is missing", dir_.string(), name);
@@ -62,9 +72,7 @@ Result<TensorView> Checkpoint::tensor(std::string_view name) const {
 }
 
 std::optional<Dtype> Checkpoint::dtype(std::string_view name) const {
-  const auto stored = stored_names_.find(name);
-  if (stored == stored_names_.end()) return std::nullopt;
-  const auto view = weights_.tensor(stored->second);
+  const auto view = tensor(name);
   return view ? std::optional(view->dtype) : std::nullopt;
 }
 
@@ -72,9 +80,9 @@ Result<TensorView> Checkpoint::tensor(std::string_view name,
                                       const std::vector<std::int64_t>& expected_shape) const {
   TRU_TRY(TensorView view, tensor(name));
   if (view.shape != expected_shape) {
+    const auto& path = view.file < files().size() ? files()[view.file].path() : dir_;
     return fail(ErrorCode::model_invalid, "{}: tensor {} has shape [{}]; config.json asks for [{}]",
-                files()[view.file].path().string(), name, fmt::join(view.shape, ", "),
-                fmt::join(expected_shape, ", "));
+                path.string(), name, fmt::join(view.shape, ", "), fmt::join(expected_shape, ", "));
   }
   return view;
 }

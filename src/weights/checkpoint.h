@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weights/config.h"
+#include "weights/gguf_model.h"
 #include "weights/model_dir.h"
 #include "weights/safetensors.h"
 
@@ -17,14 +18,17 @@ namespace tru::weights {
 
 class Checkpoint {
  public:
-  // model: a folder in the layout of the Hugging Face hub, or ORG/NAME of a model pulled into
-  // hub_cache. Weights are mapped, not read; every tensor that the configuration asks for is there
-  // with its shape and a Dtype. Errors: model_invalid, one line.
+  // model: a folder in the layout of the Hugging Face hub, ORG/NAME of a model pulled into
+  // hub_cache, a folder with GGUF files or the text file of those (gguf_model.h). Weights are
+  // mapped, not read; every tensor that the configuration asks for is there with its shape and a
+  // Dtype. Errors: model_invalid, one line.
   static Result<Checkpoint> open(std::string_view model,
                                  const std::filesystem::path& hub_cache = hub_cache_dir());
 
   const ModelConfig& config() const { return config_; }
   const std::filesystem::path& dir() const { return dir_; }
+  // Where the model comes from GGUF files, else null.
+  const GgufModel* gguf() const { return gguf_ ? &*gguf_ : nullptr; }
 
   // By published name (tensor_list.h), whatever the spelling in the files; the view's name is the
   // published one. Valid as long as this lives. Errors: model_invalid if it is not there or has a
@@ -39,11 +43,18 @@ class Checkpoint {
 
   // The mappings that hold the data of all views (TensorView::file is the index): to back device
   // tensors without a copy.
-  std::span<const MappedFile> files() const { return weights_.files(); }
+  std::span<const MappedFile> files() const { return gguf_ ? gguf_->files() : weights_.files(); }
+
+  // Of a matrix of experts: the names of the tensors that it consists of, if they lie output-major,
+  // one below the other, as in GGUF files. Empty: it lies as tensor_list.h says.
+  std::vector<std::string> expert_parts(std::string_view name) const;
 
  private:
   Checkpoint(std::filesystem::path dir, ModelConfig config, Safetensors weights)
       : dir_(std::move(dir)), config_(std::move(config)), weights_(std::move(weights)) {}
+
+  explicit Checkpoint(GgufModel gguf)
+      : dir_(gguf.text_path().parent_path()), config_(gguf.config()), gguf_(std::move(gguf)) {}
 
   Status index_names();
   Status check_tensors();
@@ -52,6 +63,7 @@ class Checkpoint {
   std::filesystem::path dir_;
   ModelConfig config_;
   Safetensors weights_;
+  std::optional<GgufModel> gguf_;                                 // instead of weights_
   std::map<std::string, std::string, std::less<>> stored_names_;  // published -> in the file
 };
 

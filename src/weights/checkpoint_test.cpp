@@ -179,8 +179,7 @@ TEST(CheckpointFolder, OtherThingsGetOneClearLine) {
   fs::create_directory(dir);
   EXPECT_THAT(error_of(dir), HasSubstr("config.json is missing"));
   write_file(dir / "model-q4.gguf", "GGUF");
-  EXPECT_THAT(error_of(dir), HasSubstr("GGUF files, which are not supported yet"));
-  EXPECT_THAT(error_of(dir / "model-q4.gguf"), HasSubstr("GGUF files are not supported yet"));
+  EXPECT_THAT(error_of(dir), HasSubstr("model-q4.gguf: the version needs 4 bytes"));
   fs::remove(dir / "model-q4.gguf");
   write_file(dir / "adapter_config.json", "{}");
   EXPECT_THAT(error_of(dir), HasSubstr("LoRA adapter"));
@@ -191,7 +190,8 @@ TEST(CheckpointFolder, OtherThingsGetOneClearLine) {
   EXPECT_THAT(error_of(dir), HasSubstr("pytorch_model.bin; only safetensors are read"));
   write_file(dir / "model.safetensors", "version https://git-lfs.example/spec/v1\n");
   EXPECT_THAT(error_of(dir), HasSubstr("model_type is \"llama\"; allowed: qwen3_vl"));
-  EXPECT_THAT(error_of(dir / "config.json"), HasSubstr("is a file; give the folder"));
+  EXPECT_THAT(error_of(dir / "config.json"),
+              HasSubstr("is a file; give a *.gguf file, or the folder"));
   fs::copy_file(fixture("dense-tied") / "config.json", dir / "config.json",
                 fs::copy_options::overwrite_existing);
   EXPECT_THAT(error_of(dir), HasSubstr("git lfs pull"));

@@ -167,7 +167,7 @@ bool TextConfig::is_sparse(int layer) const {
 }
 
 Result<ModelConfig> parse_model_config(const ConfigFiles& files) {
-  const std::string path = (files.dir / "config.json").string();
+  const std::string path = (files.dir / files.config_name).string();
   TRU_TRY(const json::object object, parse_json_object(files.config, path));
   Status status;
   JsonFields outer(&object, path + ": ", status);

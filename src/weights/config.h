@@ -101,6 +101,7 @@ struct ModelConfig {
 // The texts of the files that load_model_config() reads; only config.json must be there.
 struct ConfigFiles {
   std::filesystem::path dir;  // for messages and the name
+  std::string config_name = "config.json";
   std::string config;
   std::optional<std::string> generation_config;
   std::optional<std::string> preprocessor_config;

@@ -72,6 +72,10 @@ void to_f32(const TensorView& view, std::span<float> out) {
     case Dtype::bf16:
       convert_all<bf16_to_f32>(view.data, out);
       break;
+    default:  // GGUF files keep their blocks aligned
+      TRU_ASSERT(view.is_aligned());
+      ggml_get_type_traits(to_ggml(view.dtype))
+          ->to_float(view.data.data(), out.data(), view.num_elements());
   }
 }
 

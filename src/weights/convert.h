@@ -1,4 +1,4 @@
-// Between the 16-bit types of weights and float.
+// Between the types of weights and float.
 #pragma once
 
 #include <cstdint>

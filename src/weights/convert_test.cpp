@@ -100,5 +100,35 @@ TEST(Convert, TensorsOfAllTypesEvenIfMisaligned) {
   EXPECT_THAT(to_f32(view), ElementsAre());
 }
 
+// Each kind of blocks comes back near to the numbers it was made from.
+TEST(Convert, ReadsEveryKindOfBlocks) {
+  std::vector<float> values(512);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = std::sin(static_cast<float>(i) * 0.37f);
+  }
+  constexpr std::pair<Dtype, float> kLargestError[] = {
+      {Dtype::f32, 0.0f},   {Dtype::f16, 5e-4f},  {Dtype::bf16, 4e-3f}, {Dtype::q8_0, 0.005f},
+      {Dtype::q4_0, 0.13f}, {Dtype::q4_1, 0.07f}, {Dtype::q5_0, 0.07f}, {Dtype::q5_1, 0.035f},
+      {Dtype::q2_k, 0.4f},  {Dtype::q3_k, 0.3f},  {Dtype::q4_k, 0.1f},  {Dtype::q5_k, 0.05f},
+      {Dtype::q6_k, 0.04f}};
+  for (const auto& [dtype, largest_error] : kLargestError) {
+    // As in a file: at a multiple of 8 bytes.
+    std::vector<std::uint64_t> memory(512);
+    const std::size_t size = size_bytes(dtype, 512);
+    EXPECT_EQ(ggml_quantize_chunk(to_ggml(dtype), values.data(), memory.data(), 0, 2, 256, nullptr),
+              size);
+    const TensorView view{.name = "t",
+                          .dtype = dtype,
+                          .shape = {2, 256},
+                          .data = std::as_bytes(std::span(memory)).first(size)};
+    const std::vector<float> read = to_f32(view);
+    ASSERT_EQ(read.size(), 512u);
+    float error = 0;
+    for (std::size_t i = 0; i < 512; ++i) error = std::max(error, std::fabs(read[i] - values[i]));
+    EXPECT_LE(error, largest_error) << to_string(dtype);
+    EXPECT_GE(error, largest_error / 8) << to_string(dtype);  // no format is finer than it is
+  }
+}
+
 }  // namespace
 }  // namespace tru::weights

@@ -12,26 +12,13 @@ namespace tru::weights {
 namespace {
 
 constexpr std::size_t kMaxTensors = 65536;
+constexpr std::int64_t kSuperBlock = 256;  // numbers in a block of the types named *_K
 
-ggml_type type_on_disk(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f32:
-      return GGML_TYPE_F32;
-    case Dtype::f16:
-      return GGML_TYPE_F16;
-    case Dtype::bf16:
-      return GGML_TYPE_BF16;
-  }
-  return GGML_TYPE_F32;
-}
-
-// A copy of `view` that holds `count` elements from `first` on.
+// A copy of `view` that holds `count` elements, whole blocks, from `first` on.
 TensorView slice(const TensorView& view, std::int64_t first, std::int64_t count) {
   TensorView part = view;
-  const std::size_t element = bytes_per_element(view.dtype);
   part.shape = {count};
-  part.data = view.data.subspan(static_cast<std::size_t>(first) * element,
-                                static_cast<std::size_t>(count) * element);
+  part.data = view.data.subspan(size_bytes(view.dtype, first), size_bytes(view.dtype, count));
   return part;
 }
 
@@ -103,9 +90,13 @@ Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoin
   std::size_t bytes = 0;
   for (const MappedFile& file : checkpoint.files()) bytes += file.bytes().size();
   if (!device.is_cpu() || bytes <= kLargeBytes) return WeightFormat::checkpoint;
-  // Published checkpoints have 16 bits per weight; a quarter of the memory is left for the rest.
-  const bool fits = bytes / 2 <= device.info().memory_free_bytes / 4 * 3;
-  return fits ? WeightFormat::int8 : WeightFormat::int4;
+  // A quarter of the memory is left for the rest.
+  const std::size_t room = device.info().memory_free_bytes / 4 * 3;
+  if (checkpoint.gguf() != nullptr) {
+    return bytes <= room ? WeightFormat::int8_or_smaller : WeightFormat::checkpoint;
+  }
+  // Published safetensors have 16 bits per weight.
+  return bytes / 2 <= room ? WeightFormat::int8 : WeightFormat::int4;
 }
 
 tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor::Device& device) {
@@ -113,6 +104,10 @@ tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor:
   const auto packed = [&](PackedFormat ours) {
     return device.is_cpu() ? std::optional(ours) : std::nullopt;
   };
+  if (format == WeightFormat::int8_or_smaller) {
+    const bool is_smaller = is_quantised(on_disk) && on_disk != Dtype::q8_0;
+    format = is_smaller ? WeightFormat::checkpoint : WeightFormat::int8;
+  }
   switch (format) {
     case WeightFormat::f32:
       return {GGML_TYPE_F32, {}};
@@ -122,10 +117,11 @@ tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor:
       return {GGML_TYPE_Q8_0, packed(PackedFormat::int8)};
     case WeightFormat::int4:
       return {GGML_TYPE_Q4_0, packed(PackedFormat::int4)};
+    case WeightFormat::int8_or_smaller:
     case WeightFormat::checkpoint:
       break;
   }
-  return {type_on_disk(on_disk), {}};
+  return {to_ggml(on_disk), {}};
 }
 
 Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device,
@@ -156,7 +152,7 @@ tensor::Matrix Loader::request_matrix(const std::string& name,
   std::int64_t columns = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
   const tensor::Matrix matrix = tensor::new_matrix(context_.get(), type, shape[0], columns);
-  request(name, shape, {{}, matrix.tensor, shape[0], columns, false, type.packed});
+  request(name, shape, {{}, matrix.tensor, shape[0], columns, 1, 0, false, type.packed});
   if (!type.packed) plain_.emplace(name, matrix);
   return matrix;
 }
@@ -177,22 +173,36 @@ tensor::Matrix Loader::exact_linear(const std::string& name, std::int64_t rows,
 ggml_tensor* Loader::table(const std::string& name, std::int64_t rows, std::int64_t columns) {
   // Few rows of it are ever read: beside packed matrices it stays as it is in the file.
   const Dtype on_disk = checkpoint_->dtype(name).value_or(Dtype::f32);
-  const ggml_type type =
-      type_of(name).packed ? type_on_disk(on_disk) : plain_type_of(name, columns);
+  ggml_type type = type_of(name).packed ? to_ggml(on_disk) : plain_type_of(name, columns);
+  // ggml looks up rows of such blocks on CPUs only.
+  if (!device_.is_cpu() && block_elements(on_disk) == kSuperBlock) type = GGML_TYPE_F16;
   return request_matrix(name, {rows, columns}, {type, {}}).tensor;
 }
 
-ggml_tensor* Loader::transposed_experts(const std::string& name, std::int64_t experts,
-                                        std::int64_t rows, std::int64_t columns) {
-  ggml_tensor* target =
-      ggml_new_tensor_3d(context_.get(), plain_type_of(name, columns), columns, rows, experts);
-  request(name, {experts, columns, rows}, {{}, target, rows, columns, true, {}});
+ggml_tensor* Loader::experts(const std::string& name, std::int64_t experts, std::int64_t rows,
+                             std::int64_t columns) {
+  const std::vector<std::string> parts = checkpoint_->expert_parts(name);
+  const std::string& first = parts.empty() ? name : parts.front();
+  ggml_type type = plain_type_of(first, columns);
+  for (const std::string& part : parts) {
+    if (plain_type_of(part, columns) != type) type = GGML_TYPE_BF16;
+  }
+  ggml_tensor* target = ggml_new_tensor_3d(context_.get(), type, columns, rows, experts);
+  if (parts.empty()) {
+    request(name, {experts, columns, rows}, {{}, target, rows, columns, experts, 0, true, {}});
+  }
+  const std::int64_t part_rows = parts.empty() ? 0 : rows / static_cast<std::int64_t>(parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::int64_t at = static_cast<std::int64_t>(i) * part_rows;
+    request(parts[i], {experts, part_rows, columns},
+            {{}, target, part_rows, columns, experts, at, false, {}});
+  }
   return target;
 }
 
 ggml_tensor* Loader::vector(const std::string& name, std::int64_t size) {
   ggml_tensor* target = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, size);
-  request(name, {size}, {{}, target, 1, size, false, {}});
+  request(name, {size}, {{}, target, 1, size, 1, 0, false, {}});
   return target;
 }
 
@@ -216,11 +226,17 @@ void Loader::request(const std::string& name, const std::vector<std::int64_t>& d
   }
 }
 
+// Whether the target has the very bytes of the file.
+bool Loader::Request::keeps_blocks() const {
+  return !transposed && !packed && to_ggml(source.dtype) == target->type;
+}
+
 // Uses the file's own memory for the tensor, where the device can and nothing has to change.
 bool Loader::map(const Request& request, LoadedWeights& weights) {
   const TensorView& source = request.source;
-  const bool as_it_is = !request.transposed && !request.packed && source.is_aligned() &&
-                        type_on_disk(source.dtype) == request.target->type;
+  const bool as_it_is = request.keeps_blocks() && source.is_aligned() &&
+                        source.data.size() == ggml_nbytes(request.target) &&
+                        source.file < checkpoint_->files().size();
   if (!as_it_is) return false;
   auto found = wrapped_files_.find(source.file);
   if (found == wrapped_files_.end()) {
@@ -240,14 +256,21 @@ bool Loader::map(const Request& request, LoadedWeights& weights) {
 void Loader::convert_rows(const Request& request, std::int64_t matrix, std::int64_t first,
                           std::int64_t count) const {
   ggml_tensor* target = request.target;
-  std::vector<float> values(static_cast<std::size_t>(count * request.columns));
   const std::int64_t size = request.rows * request.columns;
+  const std::int64_t source_at = matrix * size + first * request.columns;
+  const std::size_t row_bytes = request.packed ? 0 : ggml_row_size(target->type, request.columns);
+  const auto row = static_cast<std::size_t>(matrix * target->ne[1] + request.first_row + first);
+  if (request.keeps_blocks()) {
+    const auto rows = slice(request.source, source_at, count * request.columns).data;
+    ggml_backend_tensor_set(target, rows.data(), row * row_bytes, rows.size());
+    return;
+  }
+  std::vector<float> values(static_cast<std::size_t>(count * request.columns));
   if (request.transposed) {
     read_transposed(slice(request.source, matrix * size, size), first, count, request.rows,
                     request.columns, values);
   } else {
-    const std::int64_t at = matrix * size + first * request.columns;
-    to_f32(slice(request.source, at, count * request.columns), values);
+    to_f32(slice(request.source, source_at, count * request.columns), values);
   }
   if (request.packed) {
     const tensor::PackedShape shape{*request.packed, request.rows, request.columns};
@@ -257,8 +280,6 @@ void Loader::convert_rows(const Request& request, std::int64_t matrix, std::int6
     return;
   }
   const auto bytes = encode_rows(values, target->type, request.columns);
-  const auto row = static_cast<std::size_t>(matrix * request.rows + first);
-  const std::size_t row_bytes = ggml_row_size(target->type, request.columns);
   ggml_backend_tensor_set(target, bytes.data(), row * row_bytes, bytes.size());
 }
 
@@ -267,8 +288,7 @@ void Loader::convert(const Request& request) const {
   const std::int64_t panels = (1 << 18) / request.columns / tensor::kPanelRows;
   const std::int64_t rows_per_chunk = std::max<std::int64_t>(panels, 1) * tensor::kPanelRows;
   const std::int64_t chunks_per_matrix = (request.rows + rows_per_chunk - 1) / rows_per_chunk;
-  const std::int64_t matrices = request.transposed ? request.target->ne[2] : 1;
-  const auto chunks = static_cast<std::size_t>(chunks_per_matrix * matrices);
+  const auto chunks = static_cast<std::size_t>(chunks_per_matrix * request.matrices);
   parallel_for(chunks, device_.threads(), [&](std::size_t chunk) {
     const auto matrix = static_cast<std::int64_t>(chunk) / chunks_per_matrix;
     const std::int64_t first =

@@ -17,14 +17,16 @@
 namespace tru::weights {
 
 // Number format of the matrices. Vectors (norms, biases) are always f32.
-enum class WeightFormat { checkpoint, f32, bf16, int8, int4 };
+// int8_or_smaller: int8, but what the file has in fewer bits stays as it is.
+enum class WeightFormat { checkpoint, f32, bf16, int8, int4, int8_or_smaller };
 
 // Names as in `--weights`; "auto" is the checkpoint's own format. Error: config_invalid.
 Result<WeightFormat> parse_weight_format(std::string_view name);
 
 // What `auto` stands for: the checkpoint's own format, but on a CPU int8 for models of more than
 // 256 MiB, where speed and memory matter and rounding is lost in the crowd, or int4 if even that
-// does not fit into the device's free memory. Other names as parse_weight_format takes them.
+// does not fit into the device's free memory. Matrices that a GGUF file has in fewer than 8 bits
+// stay so. Other names as parse_weight_format takes them.
 Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoint& checkpoint,
                                           const tensor::Device& device);
 
@@ -57,10 +59,11 @@ class Loader {
   // A matrix whose rows are looked up. ne = {columns, rows}.
   ggml_tensor* table(const std::string& name, std::int64_t rows, std::int64_t columns);
 
-  // Expert matrices that lie input-major in the file, [experts, columns, rows]; each is transposed
-  // to [rows, columns]. ne = {columns, rows, experts}.
-  ggml_tensor* transposed_experts(const std::string& name, std::int64_t experts, std::int64_t rows,
-                                  std::int64_t columns);
+  // Expert matrices. In safetensors they lie input-major, [experts, columns, rows], and each is
+  // transposed to [rows, columns]; in GGUF files as wanted, but gate and up apart (expert_parts).
+  // ne = {columns, rows, experts}.
+  ggml_tensor* experts(const std::string& name, std::int64_t experts, std::int64_t rows,
+                       std::int64_t columns);
 
   // f32 vector, for norms and biases.
   ggml_tensor* vector(const std::string& name, std::int64_t size);
@@ -76,10 +79,14 @@ class Loader {
   struct Request {
     TensorView source;
     ggml_tensor* target;
-    std::int64_t rows;     // of each matrix
-    std::int64_t columns;  // of the target
-    bool transposed;       // each matrix of the target is the source's, transposed
+    std::int64_t rows;       // of each of the source's matrices, as they stand in the target
+    std::int64_t columns;    // of the target
+    std::int64_t matrices;   // as many in source and target
+    std::int64_t first_row;  // of each matrix of the target: where the source's rows begin
+    bool transposed;         // each matrix of the target is the source's, transposed
     std::optional<tensor::PackedFormat> packed;
+
+    bool keeps_blocks() const;
   };
 
   tensor::MatrixType type_of(const std::string& name) const;

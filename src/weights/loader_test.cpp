@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "weights/convert.h"
-#include "weights/test_files.h"
+#include "weights/test_gguf.h"
 
 namespace tru::weights {
 namespace {
@@ -16,8 +16,15 @@ using testing::HasSubstr;
 
 class LoaderTest : public testing::Test {
  protected:
-  void open(const char* name) {
-    auto opened = Checkpoint::open(fixture(name).string());
+  void open(const char* name) { open(fixture(name)); }
+
+  // The same as GGUF.
+  void open_gguf(const char* name, Dtype dtype) {
+    open(make_gguf(fixture(name), dtype).write(dir_.path()));
+  }
+
+  void open(const std::filesystem::path& model) {
+    auto opened = Checkpoint::open(model.string());
     ASSERT_TRUE(opened) << opened.error().message;
     checkpoint_ = std::make_shared<const Checkpoint>(std::move(*opened));
     auto device = tensor::Device::open("cpu", 2);
@@ -38,6 +45,7 @@ class LoaderTest : public testing::Test {
     return values;
   }
 
+  TempDir dir_;
   std::shared_ptr<const Checkpoint> checkpoint_;
   std::unique_ptr<tensor::Device> device_;
 };
@@ -113,7 +121,7 @@ TEST_F(LoaderTest, TransposesEveryExpert) {
   const std::int64_t experts = text.num_experts, rows = text.hidden_size,
                      columns = text.moe_intermediate_size;
   Loader f32 = loader(WeightFormat::f32);
-  const ggml_tensor* tensor = f32.transposed_experts(name, experts, rows, columns);
+  const ggml_tensor* tensor = f32.experts(name, experts, rows, columns);
   const auto weights = f32.finish();
   ASSERT_TRUE(weights) << weights.error().message;
   const auto ours = read(tensor), file = in_file(name);
@@ -140,6 +148,58 @@ TEST_F(LoaderTest, VectorsAndExactMatricesAreF32InEveryFormat) {
   ASSERT_TRUE(weights) << weights.error().message;
   EXPECT_EQ(read(norm), in_file(kLayer + "input_layernorm.weight"));
   EXPECT_EQ(read(router), in_file(kLayer + "mlp.gate.weight"));
+}
+
+TEST_F(LoaderTest, MapsBlocksOfGgufFilesAsTheyAre) {
+  open_gguf("dense-tied", Dtype::q4_1);
+  const std::string name = kLayer + "self_attn.q_proj.weight";
+  const TensorView view = checkpoint_->tensor(name).value();
+  EXPECT_EQ(view.dtype, Dtype::q4_1);
+  for (const WeightFormat format : {WeightFormat::checkpoint, WeightFormat::int8_or_smaller}) {
+    Loader own = loader(format);
+    const tensor::Matrix matrix = own.linear(name, view.shape);
+    const auto weights = own.finish();
+    ASSERT_TRUE(weights) << weights.error().message;
+    EXPECT_EQ(matrix.tensor->type, GGML_TYPE_Q4_1);
+    EXPECT_EQ(matrix.tensor->data, static_cast<const void*>(view.data.data()));
+    EXPECT_EQ(weights->allocated_bytes, 0u);
+  }
+  Loader f32 = loader(WeightFormat::f32);
+  const tensor::Matrix exact = f32.linear(name, view.shape);
+  const auto weights = f32.finish();
+  EXPECT_EQ(read(exact.tensor), in_file(name));
+}
+
+TEST_F(LoaderTest, PacksWhatAGgufFileHasIn8Bits) {
+  open_gguf("dense-tied", Dtype::q8_0);
+  const std::string name = kLayer + "self_attn.q_proj.weight";
+  EXPECT_EQ(checkpoint_->dtype(name), Dtype::q8_0);
+  EXPECT_TRUE(loader(WeightFormat::int8_or_smaller).linear(name, {96, 64}).packed);
+  EXPECT_FALSE(loader(WeightFormat::checkpoint).linear(name, {96, 64}).packed);
+}
+
+// Gate and up are two tensors there, and lie the other way round.
+TEST_F(LoaderTest, LoadsTheSameExpertsFromGguf) {
+  for (const char* name : {"mlp.experts.gate_up_proj", "mlp.experts.down_proj"}) {
+    std::vector<std::vector<float>> values;
+    for (const bool is_gguf : {false, true}) {
+      if (is_gguf) {
+        open_gguf("moe", Dtype::f32);
+      } else {
+        open("moe");
+      }
+      const TextConfig& text = checkpoint_->config().text;
+      const bool is_down = std::string_view(name).find("down") != std::string_view::npos;
+      const std::int64_t inner = text.moe_intermediate_size, hidden = text.hidden_size;
+      Loader f32 = loader(WeightFormat::f32);
+      const ggml_tensor* tensor = f32.experts(
+          kLayer + name, text.num_experts, is_down ? hidden : 2 * inner, is_down ? inner : hidden);
+      const auto weights = f32.finish();
+      ASSERT_TRUE(weights) << weights.error().message;
+      values.push_back(read(tensor));
+    }
+    EXPECT_EQ(values[0], values[1]) << name;
+  }
 }
 
 TEST_F(LoaderTest, TellsTheFirstErrorAtTheEnd) {

@@ -27,6 +27,10 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+bool has_weights(const fs::path& dir) {
+  return is_there(dir / "model.safetensors") || is_there(dir / "model.safetensors.index.json");
+}
+
 // The first file in dir whose name ends like this, or empty.
 std::string find_by_extension(const fs::path& dir, std::string_view extension) {
   std::error_code ec;
@@ -91,31 +95,32 @@ Result<fs::path> resolve_model_dir(std::string_view model, const fs::path& hub_c
   const fs::path path(model);
   std::error_code ec;
   if (fs::is_directory(path, ec)) return path;
-  if (path.extension() == ".gguf") {
-    return fail(ErrorCode::model_invalid,
-                "{}: GGUF files are not supported yet; give a folder with safetensors", model);
-  }
   if (is_there(path)) {
+    if (path.extension() == ".gguf") return path;
     return fail(ErrorCode::model_invalid,
-                "{}: is a file; give the folder that holds config.json and the weights", model);
+                "{}: is a file; give a *.gguf file, or the folder that holds config.json and the "
+                "weights",
+                model);
   }
   if (is_hub_id(model)) return resolve_hub_id(model, hub_cache);
-  return fail(ErrorCode::model_invalid, "{}: no such folder", model);
+  return fail(ErrorCode::model_invalid, "{}: no such {}", model,
+              path.extension() == ".gguf" ? "file" : "folder");
+}
+
+bool is_gguf(const fs::path& model) {
+  std::error_code ec;
+  if (!fs::is_directory(model, ec)) return model.extension() == ".gguf";
+  return !has_weights(model) && !find_by_extension(model, ".gguf").empty();
 }
 
 Status check_model_dir(const fs::path& dir) {
   const bool has_config = is_there(dir / "config.json");
-  const bool has_weights =
-      is_there(dir / "model.safetensors") || is_there(dir / "model.safetensors.index.json");
-  if (has_config && has_weights) return {};
+  if (has_config && has_weights(dir)) return {};
   const auto bad = [&](std::string_view what) {
     return fail(ErrorCode::model_invalid, "{}: {}", dir.string(), what);
   };
   if (is_there(dir / "adapter_config.json")) {
     return bad("holds a LoRA adapter, not a model; merge it into its base model first");
-  }
-  if (!find_by_extension(dir, ".gguf").empty()) {
-    return bad("holds GGUF files, which are not supported yet; safetensors are needed");
   }
   if (!has_config) return bad("not a Hugging Face checkpoint: config.json is missing");
   if (is_there(dir / "pytorch_model.bin") || is_there(dir / "pytorch_model.bin.index.json")) {

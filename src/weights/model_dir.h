@@ -19,10 +19,13 @@ std::filesystem::path hub_cache_dir();
 // ORG/NAME if dir is .../models--ORG--NAME/snapshots/REVISION, else empty.
 std::string hub_id_of_snapshot(const std::filesystem::path& dir);
 
-// A folder that exists is itself; ORG/NAME is the snapshot that refs/main of the cache names.
-// Errors: model_invalid, with what to do about it.
+// A folder or a *.gguf file that exists is itself; ORG/NAME is the snapshot that refs/main of the
+// cache names. Errors: model_invalid, with what to do about it.
 Result<std::filesystem::path> resolve_model_dir(std::string_view model,
                                                 const std::filesystem::path& hub_cache);
+
+// Whether this is a *.gguf file, or a folder with such and without a Hugging Face checkpoint.
+bool is_gguf(const std::filesystem::path& model);
 
 // Tells what a folder without config.json and safetensors holds instead: model_invalid, or ok.
 Status check_model_dir(const std::filesystem::path& dir);

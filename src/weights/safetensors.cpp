@@ -144,28 +144,13 @@ bool is_plain_file_name(std::string_view name) {
 
 }  // namespace
 
-std::size_t bytes_per_element(Dtype dtype) {
-  return dtype == Dtype::f32 ? 4 : 2;
-}
-
-std::string_view to_string(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f32:
-      return "F32";
-    case Dtype::f16:
-      return "F16";
-    case Dtype::bf16:
-      return "BF16";
-  }
-  return "";
-}
-
 std::int64_t TensorView::num_elements() const {
-  return static_cast<std::int64_t>(data.size() / bytes_per_element(dtype));
+  const auto blocks = data.size() / size_bytes(dtype, block_elements(dtype));
+  return static_cast<std::int64_t>(blocks) * block_elements(dtype);
 }
 
 bool TensorView::is_aligned() const {
-  return reinterpret_cast<std::uintptr_t>(data.data()) % bytes_per_element(dtype) == 0;
+  return reinterpret_cast<std::uintptr_t>(data.data()) % alignment_bytes(dtype) == 0;
 }
 
 Result<std::vector<TensorEntry>> parse_safetensors_header(std::span<const std::byte> contents,

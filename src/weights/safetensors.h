@@ -13,28 +13,23 @@
 #include <vector>
 
 #include "base/result.h"
+#include "weights/dtype.h"
 #include "weights/mapped_file.h"
 
 namespace tru::weights {
 
-// The element types that the models are computed from.
-enum class Dtype { f32, f16, bf16 };
-
-std::size_t bytes_per_element(Dtype dtype);
-std::string_view to_string(Dtype dtype);  // as in the files: F32, F16, BF16
-
-// A tensor inside a mapped file; valid as long as the Safetensors that gave it.
+// A tensor inside a mapped file; valid as long as what gave it.
 struct TensorView {
   std::string name;
   Dtype dtype = Dtype::f32;
   std::vector<std::int64_t> shape;  // row-major, the last index runs fastest
-  // Little-endian elements, shape's product of them. The address is a multiple of the element size
-  // in files from the usual writers, but the format does not promise it.
+  // Little-endian elements, shape's product of them. The address is aligned in files from the usual
+  // writers, but safetensors does not promise it.
   std::span<const std::byte> data;
-  std::size_t file = 0;  // index in Safetensors::files()
+  std::size_t file = 0;  // index in the files() of what gave it; beyond them: in none of them
 
   std::int64_t num_elements() const;
-  bool is_aligned() const;  // whether the address is a multiple of the element size
+  bool is_aligned() const;  // whether the address is a multiple of alignment_bytes(dtype)
 };
 
 // One entry of a file's header, checked: data lies in the file and has shape's and dtype's size.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "weights/config.h"
+#include "weights/gguf_model.h"
 #include "weights/model_dir.h"
 
 namespace tru::backend {
@@ -46,12 +47,17 @@ Result<RemotePlanner> RemotePlanner::load(const std::string& model) {
     return RemotePlanner(kPublishedLimits, PlainText::published());
   }
   if (!dir) return tl::unexpected(dir.error());
-  TRU_TRY(const weights::ModelConfig config, weights::load_model_config(*dir));
-  TRU_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(*dir));
-  TRU_TRY(text::ChatTemplate chat, text::ChatTemplate::load(*dir, tokenizer));
-  const auto added = tokenizer.added_tokens();
+  std::optional<weights::GgufModel> gguf;
+  if (weights::is_gguf(*dir)) {
+    TRU_TRY(const weights::GgufPaths paths, weights::find_gguf(*dir));
+    TRU_TRY(gguf, weights::GgufModel::open(paths));
+  }
+  TRU_TRY(const weights::ModelConfig config,
+          gguf ? gguf->config() : weights::load_model_config(*dir));
+  TRU_TRY(ModelText text, load_model_text(*dir, gguf ? &*gguf : nullptr));
+  const auto added = text.tokenizer.added_tokens();
   RemotePlanner planner(limits_of(config), PlainText({added.begin(), added.end()}));
-  planner.local_.emplace(Local{std::move(tokenizer), std::move(chat)});
+  planner.local_.emplace(std::move(text));
   return planner;
 }
 

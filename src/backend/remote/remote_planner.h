@@ -4,10 +4,9 @@
 #include <memory>
 #include <optional>
 
+#include "backend/model_text.h"
 #include "backend/remote/remote_config.h"
 #include "backend/remote/wire_messages.h"
-#include "text/chat.h"
-#include "text/tokenizer.h"
 
 namespace tru::backend {
 
@@ -47,11 +46,6 @@ class RemotePlanner {
                                                const ServerTraits& traits) const;
 
  private:
-  struct Local {
-    text::Tokenizer tokenizer;
-    text::ChatTemplate chat;
-  };
-
   RemotePlanner(VisionLimits vision, PlainText plain) : vision_(vision), plain_(std::move(plain)) {}
 
   std::int64_t visual_tokens(const MediaShape& shape, bool as_image) const;
@@ -62,7 +56,7 @@ class RemotePlanner {
 
   VisionLimits vision_;
   PlainText plain_;
-  std::optional<Local> local_;
+  std::optional<ModelText> local_;
 };
 
 }  // namespace tru::backend

@@ -123,10 +123,10 @@ LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int inde
   if (layer.is_sparse) {
     // The router stays exact: a rounded score sends a token to another expert.
     layer.sparse = {{loader.exact_linear(mlp + "gate.weight", c.num_experts, c.hidden_size)},
-                    loader.transposed_experts(mlp + "experts.gate_up_proj", c.num_experts,
-                                              2 * c.moe_intermediate_size, c.hidden_size),
-                    loader.transposed_experts(mlp + "experts.down_proj", c.num_experts,
-                                              c.hidden_size, c.moe_intermediate_size)};
+                    loader.experts(mlp + "experts.gate_up_proj", c.num_experts,
+                                   2 * c.moe_intermediate_size, c.hidden_size),
+                    loader.experts(mlp + "experts.down_proj", c.num_experts, c.hidden_size,
+                                   c.moe_intermediate_size)};
   } else {
     layer.dense = {
         Linear::load(loader, mlp + "gate_proj", c.intermediate_size, c.hidden_size, false),

@@ -1,0 +1,69 @@
+// A Qwen3-VL model as llama.cpp keeps it: a text file and a vision file ("mmproj"), both GGUF.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights/config.h"
+#include "weights/gguf_file.h"
+
+namespace tru::weights {
+
+struct GgufPaths {
+  std::filesystem::path text, mmproj;
+};
+
+// The two files of the model: of a folder, or a text file and what lies beside it. Their metadata
+// tell them apart. Errors: model_invalid if one is missing, or if there are several, by name.
+Result<GgufPaths> find_gguf(const std::filesystem::path& model);
+
+// The tokenizer as the text file has it; the views lie in it.
+struct GgufVocabulary {
+  std::vector<std::string_view> tokens;  // by id
+  std::vector<std::int32_t> types;       // by id: llama.cpp's token types
+  std::vector<std::string_view> merges;  // "a b", by rank
+  std::string_view pre;                  // name of the split pattern
+  std::string_view chat_template;        // Jinja
+};
+
+class GgufModel {
+ public:
+  // Maps the two files and checks that they are one Qwen3-VL: metadata, names, types and shapes of
+  // all tensors. Errors: model_invalid, one line.
+  static Result<GgufModel> open(const GgufPaths& paths);
+
+  // Pixel limits and generation defaults come from the JSON files of a Hugging Face checkpoint
+  // beside the text file if they are there, else from the metadata and the published models.
+  const ModelConfig& config() const { return config_; }
+  const GgufVocabulary& vocabulary() const { return vocabulary_; }
+  const std::filesystem::path& text_path() const { return files_[0].path(); }
+
+  // By published name (tensor_list.h) and, but for experts, with its shape. Errors: model_invalid.
+  Result<TensorView> tensor(std::string_view name) const;
+
+  // Of an experts' matrix in the published names: the names of what it consists of here, which lie
+  // output-major, one below the other.
+  static std::vector<std::string> expert_parts(std::string_view name);
+
+  std::span<const MappedFile> files() const { return files_; }
+
+ private:
+  GgufModel() = default;
+
+  Status read_vocabulary();
+  Status join_patch_embedding();
+  Status check_tensors();
+
+  std::vector<MappedFile> files_;    // text, mmproj
+  std::vector<GgufHeader> headers_;  // of files_
+  ModelConfig config_;
+  GgufVocabulary vocabulary_;
+  std::vector<float> patch_embedding_;  // the two frames' kernels in one, which the file has apart
+};
+
+}  // namespace tru::weights
