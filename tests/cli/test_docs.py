@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import hub as stand_in
+from gguf_files import make_pair
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md",
@@ -60,6 +61,10 @@ class Reader:
             return self.run(["env", "SKIP_WEB=1", ROOT / words[0], f"http://{self.url}"])
         if words[0] == "cp":
             return shutil.copy(ROOT / words[1], self.folder / words[2]) and None
+        for word in words:
+            if word.endswith(".gguf") and not (self.folder / word).exists():
+                pair = make_pair(self.folder / "DIR", self.folder)
+                pair.rename(self.folder / word)
         if words[0] in ("./run", "tru", "build/bin/tru"):
             if words[1:2] in ([], ["serve"]):
                 return self.serve(words[2:])
