@@ -101,12 +101,12 @@ struct ModelConfig {
 // The texts of the files that load_model_config() reads; only config.json must be there.
 struct ConfigFiles {
   std::filesystem::path dir;  // for messages and the name
-  std::string config_name = "config.json";
   std::string config;
   std::optional<std::string> generation_config;
   std::optional<std::string> preprocessor_config;
   std::optional<std::string> video_preprocessor_config;
   std::optional<std::string> processor_config;
+  std::string config_name = "config.json";  // for messages: what `config` comes from
 };
 
 // Checks every value it takes; what would silently give other numbers than the reference

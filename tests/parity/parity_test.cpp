@@ -7,6 +7,7 @@
 
 #include "compare.h"
 #include "golden.h"
+#include "weights/test_gguf.h"
 
 namespace tru::parity {
 namespace {
@@ -20,9 +21,11 @@ struct Row {
   bool agrees() const { return comparison.differences.empty(); }
 };
 
-std::unique_ptr<backend::NativeBackend> load(const std::string& model, const std::string& weights) {
+using PathOf = std::function<std::string(const std::string& model)>;
+
+std::unique_ptr<backend::NativeBackend> load(const std::string& path, const std::string& weights) {
   backend::NativeConfig config;
-  config.model = model_dir(model);
+  config.model = path;
   config.weights = weights;
   auto loaded = backend::NativeBackend::load(config);
   if (!loaded) throw std::runtime_error(loaded.error().message);
@@ -45,12 +48,13 @@ Row best_row(const Group& group,
 
 // One row per group of goldens, each question put to its model with these weights.
 std::vector<Row> run_all(const std::string& weights,
-                         const std::function<Row(const Group&, backend::NativeBackend&)>& run) {
+                         const std::function<Row(const Group&, backend::NativeBackend&)>& run,
+                         const PathOf& path_of = model_dir) {
   std::vector<Row> rows;
   std::unique_ptr<backend::NativeBackend> backend;
   std::string loaded;
   for (const Group& group : golden_groups()) {
-    if (loaded != group.model) backend = load(group.model, weights);
+    if (loaded != group.model) backend = load(path_of(group.model), weights);
     loaded = group.model;
     rows.push_back(run(group, *backend));
   }
@@ -68,8 +72,8 @@ void print(const std::vector<Row>& rows) {
   }
 }
 
-TEST(Parity, EveryStageInF32) {
-  const auto rows = run_all("f32", [](const Group& group, backend::NativeBackend& backend) {
+void expect_every_stage(const PathOf& path_of) {
+  const auto run = [](const Group& group, backend::NativeBackend& backend) {
     const pipeline::Question question = question_of(*group.goldens.front());
     const auto stages = run_stages(question, backend);
     const auto answer = run_answer(question, backend);
@@ -81,10 +85,22 @@ TEST(Parity, EveryStageInF32) {
       compare_stages(golden, *stages, result);
       compare_answer(golden, *answer, AnswerTolerance{}, result);
     });
-  });
+  };
+  const auto rows = run_all("f32", run, path_of);
   print(rows);
   EXPECT_EQ(rows.size(), 39u);
   for (const Row& row : rows) EXPECT_THAT(row.comparison.differences, testing::IsEmpty()) << row.id;
+}
+
+TEST(Parity, EveryStageInF32) {
+  expect_every_stage(model_dir);
+}
+
+TEST(Parity, EveryStageOfGgufFiles) {
+  const weights::TempDir dir;
+  expect_every_stage([&](const std::string& model) {
+    return weights::make_gguf(model_dir(model)).write(dir.path() / model).string();
+  });
 }
 
 // A rounded hidden state can send a token to another expert; what follows is then another answer,

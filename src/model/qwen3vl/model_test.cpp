@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <random>
 
 #include "model/qwen3vl/cost.h"
+#include "weights/test_gguf.h"
 
 namespace tru::model::qwen3vl {
 namespace {
@@ -18,8 +20,11 @@ struct Outcome {
   std::size_t allocated_bytes = 0;
 };
 
-Outcome run(const std::string& name, WeightFormat format, std::int64_t batch = 16) {
-  auto opened = weights::Checkpoint::open(std::string(TRU_TEST_DATA "/models/") + name);
+// model: a path, or the name of a test checkpoint.
+Outcome run(const std::string& model_name, WeightFormat format, std::int64_t batch = 16) {
+  const std::filesystem::path path =
+      std::filesystem::path(TRU_TEST_DATA "/models") / model_name;  // a whole path stays itself
+  auto opened = weights::Checkpoint::open(path.string());
   auto device = tensor::Device::open("cpu", 2);
   auto model = Model::load(std::make_shared<const weights::Checkpoint>(std::move(opened.value())),
                            *device, format);
@@ -54,6 +59,55 @@ double correlation(const std::vector<float>& a, const std::vector<float>& b) {
     bb += (b[i] - mean_b) * (b[i] - mean_b);
   }
   return ab / std::sqrt(aa * bb);
+}
+
+// dense-tied with rows of 256, as ggml's larger blocks want them, and weights by chance.
+void make_wide_checkpoint(const std::filesystem::path& dir) {
+  weights::copy_fixture("dense-tied", dir);
+  std::string config = weights::read_file(dir / "config.json");
+  for (const std::string& width :
+       {std::string("hidden_size\": "), std::string("out_hidden_size\": ")}) {
+    const std::string from = "\"" + width + "64";
+    config.replace(config.find(from), from.size(), "\"" + width + "256");
+  }
+  const std::string inner = "\"intermediate_size\": 96";
+  config.replace(config.find(inner), inner.size(), "\"intermediate_size\": 512");
+  weights::write_file(dir / "config.json", config);
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal(0.0f, 0.08f);
+  boost::json::object header;
+  std::string data;
+  for (const auto& spec : weights::expected_tensors(weights::load_model_config(dir).value())) {
+    std::int64_t size = 1;
+    for (const std::int64_t extent : spec.shape) size *= extent;
+    const std::size_t begin = data.size();
+    for (std::int64_t i = 0; i < size; ++i) data += weights::GgufParts::raw(normal(random));
+    header[spec.name] = {{"dtype", "F32"},
+                         {"shape", boost::json::value_from(spec.shape)},
+                         {"data_offsets", {begin, data.size()}}};
+  }
+  weights::write_file(dir / "model.safetensors",
+                      weights::safetensors_bytes(boost::json::serialize(header), data));
+}
+
+// Blocks of GGUF files in ggml's products, against the numbers they stand for.
+TEST(Model, ComputesOnEveryKindOfBlocks) {
+  using weights::Dtype;
+  const weights::TempDir dir;
+  make_wide_checkpoint(dir.path() / "hf");
+  // tests/cli/test_gguf.py asks of the kinds that need no rows of 256.
+  for (const Dtype dtype :
+       {Dtype::q8_0, Dtype::q2_k, Dtype::q3_k, Dtype::q4_k, Dtype::q5_k, Dtype::q6_k}) {
+    const std::string kind(weights::to_string(dtype));
+    const std::string path =
+        weights::make_gguf(dir.path() / "hf", dtype).write(dir.path() / kind).string();
+    const Outcome own = run(path, WeightFormat::checkpoint);
+    const double in_f32 = correlation(run(path, WeightFormat::f32).logits, own.logits);
+    EXPECT_GE(in_f32, 0.999) << kind;
+    EXPECT_GT(own.mapped_bytes, own.allocated_bytes) << kind;
+    const Outcome fast = run(path, WeightFormat::int8_or_smaller);
+    EXPECT_GE(correlation(fast.logits, own.logits), 0.99) << kind;
+  }
 }
 
 TEST(Model, QuantisedWeightsGiveNearlyTheSameLogits) {
