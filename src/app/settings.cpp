@@ -25,7 +25,12 @@ void add_model(std::vector<Setting>& table, Settings& s) {
         "Who answers: `hf` is the engine in this program, which reads Hugging Face checkpoints; "
         "`vllm` is a vLLM server, or another one that is compatible with OpenAI's."},
        {model, "WEIGHTS", choice(s.native.weights, {"auto", "f32", "bf16", "int8", "int4"}),
-        "Number format of the weights; `auto` is the checkpoint's own."},
+        "Number format of the weights; `auto` is int8 for large models on a CPU, else the "
+        "checkpoint's own."},
+       {model, "WEIGHT_CACHE", path(s.native.weight_cache.dir),
+        "Folder where converted weights are kept, so that the next start is quick; `off`: they are "
+        "not. Unset: `$XDG_CACHE_HOME/tru/weights`, or `~/.cache/tru/weights`. 2 GiB of the disk "
+        "stay free."},
        {model, "DEVICE", text(s.native.device, "NAME"), "`auto`, `cpu` or the name of a GPU."},
        {model, "THREADS", number(s.native.threads, 0, 512), "CPU threads; 0: all there are."},
        {model, "MAX_CONTEXT", number(s.native.max_context, 256, kAny),
@@ -179,6 +184,12 @@ Result<Settings> read_settings(const SettingFlags& flags, const Environment& env
   }
   if (settings.service.data_dir.empty()) {
     settings.service.data_dir = user_folder(environment, "XDG_DATA_HOME", ".local/share") / "tru";
+  }
+  fs::path& weight_cache = settings.native.weight_cache.dir;
+  if (weight_cache.empty()) {
+    weight_cache = user_folder(environment, "XDG_CACHE_HOME", ".cache") / "tru" / "weights";
+  } else if (weight_cache == "off") {
+    weight_cache.clear();
   }
   if (settings.hub.home.empty()) {
     settings.hub.home = user_folder(environment, "XDG_CACHE_HOME", ".cache") / "huggingface";

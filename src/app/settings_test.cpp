@@ -55,6 +55,7 @@ TEST(Settings, DefaultsAreThoseOfThePlatformReplaced) {
   EXPECT_EQ(settings->access.rate_limit.requests, 0);
   EXPECT_EQ(settings->service.data_dir, "/h/.local/share/tru");
   EXPECT_EQ(settings->native.hub_cache, "/h/.cache/huggingface/hub");
+  EXPECT_EQ(settings->native.weight_cache.dir, "/h/.cache/tru/weights");
 }
 
 TEST(Settings, AreReadByTheirNames) {

@@ -21,6 +21,7 @@ struct NativeConfig {
   int threads = 0;               // 0: all cores this process may use
   std::int64_t max_context = 0;  // tokens; 0: what the model allows and half of the memory holds
   std::filesystem::path hub_cache{};  // where ORG/NAME is looked for; empty: the usual folder
+  weights::WeightCacheConfig weight_cache{};  // for `--device cpu`
 };
 
 class NativePlanner : public Planner {

@@ -9,6 +9,11 @@
 namespace tru::weights {
 namespace {
 
+// The same as bf16_to_f32, for loops: a function that others may replace is not inlined.
+inline float widen_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
 // Reads by memcpy because the data of a tensor need not be aligned.
 template <float (*convert)(std::uint16_t)>
 void convert_all(std::span<const std::byte> data, std::span<float> out) {
@@ -22,7 +27,7 @@ void convert_all(std::span<const std::byte> data, std::span<float> out) {
 }  // namespace
 
 float bf16_to_f32(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  return widen_bf16(bits);
 }
 
 float f16_to_f32(std::uint16_t bits) {
@@ -70,7 +75,7 @@ void to_f32(const TensorView& view, std::span<float> out) {
       convert_all<f16_to_f32>(view.data, out);
       break;
     case Dtype::bf16:
-      convert_all<bf16_to_f32>(view.data, out);
+      convert_all<widen_bf16>(view.data, out);
       break;
     default:  // GGUF files keep their blocks aligned
       TRU_ASSERT(view.is_aligned());

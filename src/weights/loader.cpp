@@ -1,12 +1,12 @@
 #include "weights/loader.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <thread>
 
 #include "base/assert.h"
+#include "base/digest.h"
 #include "weights/convert.h"
+#include "weights/parallel.h"
 
 namespace tru::weights {
 namespace {
@@ -59,16 +59,22 @@ void read_transposed(const TensorView& source, std::int64_t first, std::int64_t 
   }
 }
 
-// Calls work(i) for all i < count on as many threads as help.
-template <typename Work>
-void parallel_for(std::size_t count, int threads, const Work& work) {
-  std::atomic<std::size_t> next = 0;
-  const auto loop = [&] {
-    for (std::size_t i = next++; i < count; i = next++) work(i);
-  };
-  std::vector<std::jthread> helpers;
-  for (int i = 1; i < threads; ++i) helpers.emplace_back(loop);
-  loop();
+std::string_view name_of(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::checkpoint:
+      return "own";
+    case WeightFormat::f32:
+      return "f32";
+    case WeightFormat::bf16:
+      return "bf16";
+    case WeightFormat::int8:
+      return "int8";
+    case WeightFormat::int4:
+      return "int4";
+    case WeightFormat::int8_or_smaller:
+      return "int8_or_smaller";
+  }
+  return "own";
 }
 
 }  // namespace
@@ -125,10 +131,11 @@ tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor:
 }
 
 Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device,
-               WeightFormat format)
+               WeightFormat format, WeightCacheConfig cache)
     : checkpoint_(std::move(checkpoint)),
       device_(device),
       format_(format),
+      cache_(std::move(cache)),
       context_(tensor::make_context(kMaxTensors)) {}
 
 tensor::MatrixType Loader::type_of(const std::string& name) const {
@@ -297,6 +304,71 @@ void Loader::convert(const Request& request) const {
   });
 }
 
+// Where each target stands in a block of its own, and what that block is made from. The kernels'
+// levels all read the same layout, so they are no part of it.
+WeightCacheKey Loader::lay_out(std::span<const Request* const> requests,
+                               std::vector<std::pair<ggml_tensor*, std::size_t>>& places) const {
+  constexpr std::size_t kAlignment = 64;
+  WeightCacheKey key{checkpoint_->config().name, std::string(name_of(format_)), {}, 0};
+  Digest digest;
+  for (const MappedFile& file : checkpoint_->files()) {
+    std::error_code error;
+    const auto path = std::filesystem::canonical(file.path(), error);
+    const auto changed = std::filesystem::last_write_time(path, error).time_since_epoch();
+    digest.update(fmt::format("{}\n{} {}\n", path.string(), file.bytes().size(), changed.count()));
+  }
+  for (const Request* request : requests) {
+    const TensorView& source = request->source;
+    const ggml_tensor* target = request->target;
+    if (places.empty() || places.back().first != target) {
+      places.emplace_back(request->target, key.bytes);
+      key.bytes += (ggml_nbytes(target) + kAlignment - 1) / kAlignment * kAlignment;
+    }
+    digest.update(fmt::format(
+        "{} {} {} {} {} {} {} {} {} {} {} {}\n", source.name, static_cast<int>(source.dtype),
+        source.data.size(), static_cast<int>(target->type), places.back().second, request->rows,
+        request->columns, request->matrices, request->first_row, request->transposed,
+        request->packed ? static_cast<int>(*request->packed) : -1, tensor::kPackedLayoutVersion));
+  }
+  key.fingerprint = std::move(digest).hex();
+  return key;
+}
+
+// False, with nothing done, when weights are not cached here.
+bool Loader::make_cached(std::span<const Request* const> requests, LoadedWeights& weights) {
+  if (!device_.is_cpu() || cache_.dir.empty()) return false;
+  std::vector<std::pair<ggml_tensor*, std::size_t>> places;
+  const WeightCacheKey key = lay_out(requests, places);
+  if (key.bytes < cache_.least_bytes) return false;
+  weights.cached = CachedWeights::open(cache_, key, device_.threads());
+  const bool is_new = weights.cached == nullptr;
+  if (is_new) weights.cached = CachedWeights::create(cache_, key);
+  if (!weights.cached) return false;
+  std::byte* memory = weights.cached->bytes().data();
+  tensor::BufferPtr buffer = device_.wrap(memory, key.bytes);
+  if (!buffer) return false;
+  for (const auto& [target, offset] : places) {
+    ggml_backend_tensor_alloc(buffer.get(), target, memory + offset);
+  }
+  if (is_new) {
+    for (const Request* request : requests) convert(*request);
+    weights.cached->keep(device_.threads());
+  }
+  weights.mapped_bytes += key.bytes;
+  ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+  weights.buffers.push_back(std::move(buffer));
+  return true;
+}
+
+Status Loader::make(std::span<const Request* const> requests, LoadedWeights& weights) {
+  TRU_TRY(tensor::BufferPtr buffer, device_.allocate(context_.get()));
+  ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+  weights.allocated_bytes = ggml_backend_buffer_get_size(buffer.get());
+  weights.buffers.push_back(std::move(buffer));
+  for (const Request* request : requests) convert(*request);
+  return {};
+}
+
 Result<LoadedWeights> Loader::finish() {
   if (!status_) return tl::unexpected(status_.error());
   LoadedWeights weights;
@@ -304,12 +376,8 @@ Result<LoadedWeights> Loader::finish() {
   for (const Request& request : requests_) {
     if (!map(request, weights)) to_convert.push_back(&request);
   }
-  if (!to_convert.empty()) {
-    TRU_TRY(tensor::BufferPtr buffer, device_.allocate(context_.get()));
-    ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    weights.allocated_bytes = ggml_backend_buffer_get_size(buffer.get());
-    weights.buffers.push_back(std::move(buffer));
-    for (const Request* request : to_convert) convert(*request);
+  if (!to_convert.empty() && !make_cached(to_convert, weights)) {
+    TRU_CHECK(make(to_convert, weights));
   }
   for (auto& [file, buffer] : wrapped_files_) {
     if (!buffer) continue;

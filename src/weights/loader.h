@@ -5,14 +5,17 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "tensor/device.h"
 #include "tensor/linear.h"
 #include "weights/checkpoint.h"
+#include "weights/weight_cache.h"
 
 namespace tru::weights {
 
@@ -39,7 +42,8 @@ struct LoadedWeights {
   tensor::ContextPtr context;
   std::vector<tensor::BufferPtr> buffers;
   std::shared_ptr<const Checkpoint> checkpoint;
-  std::size_t mapped_bytes = 0;     // used in place
+  std::unique_ptr<CachedWeights> cached;
+  std::size_t mapped_bytes = 0;     // used in place, or kept by an earlier start
   std::size_t allocated_bytes = 0;  // converted or copied
 };
 
@@ -47,7 +51,9 @@ struct LoadedWeights {
 // error is kept and reported there, so that code which lists a model's tensors reads like the list.
 class Loader {
  public:
-  Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device, WeightFormat format);
+  // cache: where a CPU's converted weights are kept.
+  Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& device, WeightFormat format,
+         WeightCacheConfig cache = {});
 
   // The matrix of a linear layer with this shape in the file: rows, then columns, which may be
   // spread over several dimensions.
@@ -96,6 +102,10 @@ class Loader {
   void request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
                const Request& request);
   bool map(const Request& request, LoadedWeights& weights);
+  WeightCacheKey lay_out(std::span<const Request* const> requests,
+                         std::vector<std::pair<ggml_tensor*, std::size_t>>& places) const;
+  bool make_cached(std::span<const Request* const> requests, LoadedWeights& weights);
+  Status make(std::span<const Request* const> requests, LoadedWeights& weights);
   void convert(const Request& request) const;
   void convert_rows(const Request& request, std::int64_t matrix, std::int64_t first,
                     std::int64_t count) const;
@@ -103,6 +113,7 @@ class Loader {
   std::shared_ptr<const Checkpoint> checkpoint_;
   tensor::Device& device_;
   WeightFormat format_;
+  WeightCacheConfig cache_;
   tensor::ContextPtr context_;
   std::vector<Request> requests_;
   std::map<std::string, tensor::Matrix> plain_;             // those that a second request can share

@@ -16,7 +16,8 @@ class Model {
  public:
   // The device must outlive the model. Errors: model_invalid, engine_failed.
   static Result<std::unique_ptr<Model>> load(std::shared_ptr<const weights::Checkpoint> checkpoint,
-                                             tensor::Device& device, weights::WeightFormat format);
+                                             tensor::Device& device, weights::WeightFormat format,
+                                             const weights::WeightCacheConfig& cache = {});
 
   const weights::ModelConfig& config() const { return config_; }
   const PatchShape& patch_shape() const { return patch_shape_; }

@@ -17,6 +17,9 @@ namespace tru::tensor {
 inline constexpr std::int64_t kGroupColumns = 64;
 inline constexpr std::int64_t kPanelRows = 16;
 
+// Of packed matrices: another number when the same weights would be packed into other bytes.
+inline constexpr int kPackedLayoutVersion = 1;
+
 // int8: one scale per output channel; 8 bits per weight.
 // int4: one f16 scale per output channel and group; 4.25 bits per weight.
 enum class PackedFormat { int8, int4 };
