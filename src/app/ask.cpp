@@ -98,6 +98,7 @@ json::object to_json(const Job& job, const pipeline::Answer& answer,
     object["prompt_token_ids"] = json::value_from(generation.prompt_token_ids);
   }
   object["video_report"] = pipeline::to_json(answer.videos);
+  object["reused_temporal_patches"] = answer.generation.reused_temporal_patches;
   object["timings_ms"] = pipeline::to_json(answer.timings);
   object["timings_ms"].get_object()["load"] = load_ms;
   return object;

@@ -1,7 +1,11 @@
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
+#include <fstream>
 #include <functional>
 #include <random>
+#include <sstream>
 
 #include "app/commands.h"
 #include "app/exit_code.h"
@@ -19,9 +23,12 @@ namespace {
 namespace json = boost::json;
 namespace qwen3vl = model::qwen3vl;
 
+// What the machine does at best: products by number format of the weights, and reading.
 struct Peaks {
   double gemm_f32_gflops = 0;
+  double gemm_bf16_gflops = 0;
   double gemm_int8_gops = 0;
+  double gemm_int4_gops = 0;
   double read_gb_per_s = 0;
 };
 
@@ -29,7 +36,10 @@ struct StageSpeed {
   std::string name;
   double value = 0;
   std::string unit;
-  std::optional<double> share_of_peak;  // of the product rate, or of the read rate for generate
+  // GOPS of products and attention, for vision and prefill; GB/s of weights read, for generate.
+  std::optional<double> rate{};
+  std::optional<double> share_of_peak{};  // rate: of the product rate, or of the read rate
+  std::optional<double> before{};         // value in the file of --compare
 };
 
 constexpr int kRuns = 3;  // the median is kept
@@ -53,8 +63,12 @@ Result<Peaks> measure_peaks(tensor::Device& device) {
   };
   TRU_TRY(peaks.gemm_f32_gflops,
           tensor::measure_gemm_gflops(device, type(weights::WeightFormat::f32)));
+  TRU_TRY(peaks.gemm_bf16_gflops,
+          tensor::measure_gemm_gflops(device, type(weights::WeightFormat::bf16)));
   TRU_TRY(peaks.gemm_int8_gops,
           tensor::measure_gemm_gflops(device, type(weights::WeightFormat::int8)));
+  TRU_TRY(peaks.gemm_int4_gops,
+          tensor::measure_gemm_gflops(device, type(weights::WeightFormat::int4)));
   peaks.read_gb_per_s = tensor::measure_read_gb_per_s(device.threads());
   return peaks;
 }
@@ -80,7 +94,7 @@ Result<StageSpeed> bench_decode(const Bench& bench) {
             }
           }));
   const auto frames = static_cast<double>(bench.planned.plans[0].video->frames.size());
-  return StageSpeed{"decode", frames / ms * 1000, "frames/s", std::nullopt};
+  return StageSpeed{"decode", frames / ms * 1000, "frames/s"};
 }
 
 Result<StageSpeed> bench_resize(const Bench& bench) {
@@ -96,7 +110,13 @@ Result<StageSpeed> bench_resize(const Bench& bench) {
             return {};
           }));
   const double megapixels = 1e-6 * info.width * info.height;
-  return StageSpeed{"resize", megapixels / ms * 1000, "megapixels/s", std::nullopt};
+  return StageSpeed{"resize", megapixels / ms * 1000, "megapixels/s"};
+}
+
+StageSpeed product_stage(std::string name, double tokens, double ms, double flop,
+                         double peak_gops) {
+  const double gops = flop / ms * 1e-6;
+  return {std::move(name), tokens / ms * 1000, "tokens/s", gops, gops / peak_gops};
 }
 
 Result<StageSpeed> bench_vision(const Bench& bench) {
@@ -117,7 +137,7 @@ Result<StageSpeed> bench_vision(const Bench& bench) {
           }));
   const double flop = qwen3vl::vision_flop(model.config().vision, grid);
   const double tokens = static_cast<double>(grid.patches() / area);
-  return StageSpeed{"vision", tokens / ms * 1000, "tokens/s", flop / ms * 1e-6 / bench.peak_gops};
+  return product_stage("vision", tokens, ms, flop, bench.peak_gops);
 }
 
 // A batch of random ordinary tokens behind `past` others.
@@ -166,8 +186,7 @@ Result<StageSpeed> bench_prefill(const Bench& bench, std::int64_t tokens) {
   TRU_TRY(LanguageRun language, LanguageRun::create(bench, tokens));
   TRU_TRY(const double ms, language.run(tokens, qwen3vl::kPrefillTokens));
   const double flop = qwen3vl::prefill_flop(bench.backend.model().config().text, tokens);
-  return StageSpeed{"prefill", static_cast<double>(tokens) / ms * 1000, "tokens/s",
-                    flop / ms * 1e-6 / bench.peak_gops};
+  return product_stage("prefill", static_cast<double>(tokens), ms, flop, bench.peak_gops);
 }
 
 Result<StageSpeed> bench_generate(const Bench& bench, std::int64_t tokens) {
@@ -177,8 +196,9 @@ Result<StageSpeed> bench_generate(const Bench& bench, std::int64_t tokens) {
   const double bytes =
       qwen3vl::bytes_per_generated_token(bench.backend.model().config().text,
                                          bench.backend.planner().matrix_type().bytes_per_weight());
-  return StageSpeed{"generate", tokens_per_s, "tokens/s",
-                    tokens_per_s * bytes * 1e-9 / bench.peaks.read_gb_per_s};
+  const double gb_per_s = tokens_per_s * bytes * 1e-9;
+  return StageSpeed{"generate", tokens_per_s, "tokens/s", gb_per_s,
+                    gb_per_s / bench.peaks.read_gb_per_s};
 }
 
 Result<StageSpeed> bench_first_token(const Bench& bench) {
@@ -186,7 +206,14 @@ Result<StageSpeed> bench_first_token(const Bench& bench) {
   TRU_TRY(const pipeline::Answer answer,
           pipeline::answer_video(bench.question, bench.defaults, fetch::Fetcher(), bench.backend,
                                  silent, bench.stop));
-  return StageSpeed{"first_token", answer.timings.first_token_ms / 1000, "s", std::nullopt};
+  return StageSpeed{"first_token", answer.timings.first_token_ms / 1000, "s"};
+}
+
+// The most that the process has held, mapped weights that were read included.
+Result<StageSpeed> bench_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return StageSpeed{"memory", static_cast<double>(usage.ru_maxrss) / 1024, "MiB"};
 }
 
 Result<std::vector<StageSpeed>> run_stages(const Bench& bench, const BenchOptions& options) {
@@ -197,7 +224,8 @@ Result<std::vector<StageSpeed>> run_stages(const Bench& bench, const BenchOption
       {"vision", [&] { return bench_vision(bench); }},
       {"prefill", [&] { return bench_prefill(bench, options.prompt_tokens); }},
       {"generate", [&] { return bench_generate(bench, options.generated_tokens); }},
-      {"first_token", [&] { return bench_first_token(bench); }}};
+      {"first_token", [&] { return bench_first_token(bench); }},
+      {"memory", [] { return bench_memory(); }}};
   const auto& wanted = options.stages;
   std::vector<StageSpeed> stages;
   for (const auto& [name, run] : all) {
@@ -216,7 +244,9 @@ void print_json(const tensor::Device& device, const Peaks& peaks,
     list.push_back(json::object{{"name", stage.name},
                                 {"value", stage.value},
                                 {"unit", stage.unit},
-                                {"share_of_peak", json::value_from(stage.share_of_peak)}});
+                                {"rate", json::value_from(stage.rate)},
+                                {"share_of_peak", json::value_from(stage.share_of_peak)},
+                                {"before", json::value_from(stage.before)}});
   }
   const tensor::DeviceInfo info = device.info();
   const json::object object = {{"machine",
@@ -227,7 +257,9 @@ void print_json(const tensor::Device& device, const Peaks& peaks,
                                  {"memory_bytes", info.memory_total_bytes}}},
                                {"peaks",
                                 {{"gemm_f32_gflops", peaks.gemm_f32_gflops},
+                                 {"gemm_bf16_gflops", peaks.gemm_bf16_gflops},
                                  {"gemm_int8_gops", peaks.gemm_int8_gops},
+                                 {"gemm_int4_gops", peaks.gemm_int4_gops},
                                  {"read_gb_per_s", peaks.read_gb_per_s}}},
                                {"stages", std::move(list)}};
   fmt::print("{}\n", to_json_text(object));
@@ -238,14 +270,44 @@ void print_table(const tensor::Device& device, const Peaks& peaks,
   fmt::print("{}, {} threads\n{}\n\n", device.info().description, device.threads(),
              device.features());
   fmt::print(
-      "peaks: f32 products {:.0f} GFLOP/s, int8 products {:.0f} GOP/s, reading {:.1f} GB/s\n\n",
-      peaks.gemm_f32_gflops, peaks.gemm_int8_gops, peaks.read_gb_per_s);
-  fmt::print("{:<12}{:>12} {:<14}{}\n", "stage", "speed", "",
-             "share of the peak of its number format");
+      "peaks of products: f32 {:.0f} GFLOP/s, bf16 {:.0f}, int8 {:.0f}, int4 {:.0f}; "
+      "reading {:.1f} GB/s\n\n",
+      peaks.gemm_f32_gflops, peaks.gemm_bf16_gflops, peaks.gemm_int8_gops, peaks.gemm_int4_gops,
+      peaks.read_gb_per_s);
+  fmt::print("{:<12}{:>12} {:<14}{:>12}  {:<10}{}\n", "stage", "value", "", "GOPS, GB/s", "of peak",
+             "value / before");
   for (const StageSpeed& stage : stages) {
-    fmt::print("{:<12}{:>12.1f} {:<14}{}\n", stage.name, stage.value, stage.unit,
-               stage.share_of_peak ? fmt::format("{:.0f} %", *stage.share_of_peak * 100) : "");
+    const auto shown = [](std::optional<double> value, double factor, const char* unit) {
+      return value ? fmt::format("{:.0f}{}", *value * factor, unit) : std::string();
+    };
+    fmt::print("{:<12}{:>12.1f} {:<14}{:>12}  {:<10}{}\n", stage.name, stage.value, stage.unit,
+               shown(stage.rate, 1, ""), shown(stage.share_of_peak, 100, " %"),
+               stage.before ? fmt::format("{:.2f}", stage.value / *stage.before) : "");
   }
+}
+
+// Fills in what an earlier run measured. Error: invalid_argument.
+Status compare_with(const std::string& path, std::vector<StageSpeed>& stages) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  boost::system::error_code error;
+  const json::value document = json::parse(text.str(), error);
+  const json::value* list = error ? nullptr : document.find_pointer("/stages", error);
+  if (list == nullptr || !list->is_array()) {
+    return fail(ErrorCode::invalid_argument, "{} is not what `tru bench --json` writes", path);
+  }
+  for (StageSpeed& stage : stages) {
+    for (const json::value& row : list->get_array()) {
+      const json::value* name = row.find_pointer("/name", error);
+      const json::value* value = row.find_pointer("/value", error);
+      if (name != nullptr && name->is_string() && name->get_string() == stage.name &&
+          value != nullptr && value->is_number()) {
+        stage.before = value->to_number<double>();
+      }
+    }
+  }
+  return {};
 }
 
 Status run(const BenchOptions& options, std::stop_token stop) {
@@ -254,7 +316,7 @@ Status run(const BenchOptions& options, std::stop_token stop) {
   TRU_TRY(const backend::NativeConfig config, native_config(settings));
   const Stopwatch load_watch;
   TRU_TRY(const auto backend, backend::NativeBackend::load(config));
-  const StageSpeed load{"load", load_watch.elapsed_ms(), "ms", std::nullopt};
+  const StageSpeed load{"load", load_watch.elapsed_ms(), "ms"};
 
   pipeline::Question question;
   question.media = {{text::PartKind::video, options.clip}};
@@ -274,6 +336,7 @@ Status run(const BenchOptions& options, std::stop_token stop) {
   const Bench bench{*backend, question, settings.video, planned, peaks, peak_gops, stop};
   TRU_TRY(auto stages, run_stages(bench, options));
   stages.insert(stages.begin(), load);
+  if (!options.compare.empty()) TRU_CHECK(compare_with(options.compare, stages));
   options.json ? print_json(device, peaks, stages) : print_table(device, peaks, stages);
   return {};
 }

@@ -86,12 +86,16 @@ void add_bench(CLI::App& command, BenchOptions& options) {
       ->required();
   command.add_option("--stages", options.stages, "only these, separated by commas")
       ->delimiter(',')
-      ->check(CLI::IsMember({"decode", "resize", "vision", "prefill", "generate", "first_token"}));
+      ->check(CLI::IsMember(
+          {"decode", "resize", "vision", "prefill", "generate", "first_token", "memory"}));
   command.add_option("--prompt-tokens", options.prompt_tokens, "length of the prefill run")
       ->check(CLI::Range(1, 1 << 20));
   command
       .add_option("--generated-tokens", options.generated_tokens, "length of the generation run")
       ->check(CLI::Range(1, 1 << 16));
+  command.add_option("--compare", options.compare, "put what --json once wrote beside it")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
   command.add_flag("--json", options.json, "print JSON");
   add_video(command, options.video);
   add_settings(command, {SettingGroup::model, SettingGroup::remote}, options.settings);

@@ -57,6 +57,7 @@ struct BenchOptions {
   std::vector<std::string> stages;  // empty: all
   int prompt_tokens = 512;
   int generated_tokens = 32;
+  std::string compare;  // a file that --json wrote; empty: none
   bool json = false;
 };
 

@@ -60,6 +60,8 @@ struct GenerationParams {
   std::vector<std::string> stop;  // strings that end the answer and are not part of it
   bool logprobs = false;
   int top_logprobs = 0;
+  // Leave visual tokens out whose pixels stand still (native engine only).
+  bool drop_unchanged = false;
 };
 
 struct AlternativeToken {
@@ -92,6 +94,8 @@ struct Generation {
   std::vector<OutputToken> tokens;             // if logprobs were asked for
   std::vector<std::int32_t> prompt_token_ids;  // if logprobs were asked for
   Timings timings;
+  std::int64_t reused_temporal_patches = 0;  // same pixels as the one before: not encoded again
+  std::vector<std::int64_t> dropped_tokens;  // of each of the media, by drop_unchanged; or empty
 };
 
 enum class Stage { load, download, decode, vision, prefill, generate };

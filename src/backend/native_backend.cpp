@@ -65,6 +65,7 @@ class AnswerCollector : public engine::SequenceListener {
                          done.num_cached_tokens};
     generation_.timings = {done.timings.vision_ms, done.timings.prefill_ms,
                            done.timings.generate_ms};
+    generation_.reused_temporal_patches = done.num_reused_spans;
     if (params_.logprobs) generation_.prompt_token_ids = std::move(done.prompt_token_ids);
     return std::move(generation_);
   }
@@ -125,8 +126,8 @@ Result<std::unique_ptr<NativeBackend>> NativeBackend::load(const NativeConfig& c
   TRU_TRY(NativePlanner planner, NativePlanner::load(config));
   std::unique_ptr<NativeBackend> backend(new NativeBackend(std::move(planner)));
   NativePlanner& facts = backend->planner_;
-  TRU_TRY(backend->model_,
-          model::qwen3vl::Model::load(facts.checkpoint(), facts.device(), facts.weight_format()));
+  TRU_TRY(backend->model_, model::qwen3vl::Model::load(facts.checkpoint(), facts.device(),
+                                                       facts.weight_format(), config.weight_cache));
   engine::EngineConfig engine_config;
   engine_config.max_context = facts.info().max_context;
   TRU_TRY(engine::Engine engine,
@@ -142,7 +143,9 @@ Result<Generation> NativeBackend::generate(const Prompt& prompt,
   const auto& native = dynamic_cast<const NativePrompt&>(prompt);
   AnswerCollector collector(planner_.tokenizer(), native, params, listener);
   engine::Request request;
-  request.prompt = std::make_unique<NativePromptSource>(native, frames, listener);
+  std::vector<std::int64_t> dropped;
+  request.prompt = std::make_unique<NativePromptSource>(
+      native, frames, listener, params.drop_unchanged ? &model_->patch_shape() : nullptr, &dropped);
   request.sampling = {params.temperature, params.top_p, params.top_k, params.seed};
   request.max_tokens = params.max_tokens;
   request.top_logprobs = params.logprobs ? params.top_logprobs : 0;
@@ -152,7 +155,9 @@ Result<Generation> NativeBackend::generate(const Prompt& prompt,
   engine_->submit(std::move(request));
   while (engine_->step()) {
   }
-  return collector.result();
+  TRU_TRY(Generation generation, collector.result());
+  generation.dropped_tokens = std::move(dropped);
+  return generation;
 }
 
 }  // namespace tru::backend

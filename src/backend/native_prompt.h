@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "engine/request.h"
+#include "model/qwen3vl/unchanged.h"
 
 namespace tru::backend {
 
@@ -30,19 +31,26 @@ class NativePrompt : public Prompt {
 // rest of its temporal patches are left out, timestamps and all.
 class NativePromptSource : public engine::PromptSource {
  public:
-  // All arguments outlive this.
+  // All arguments outlive this. drop_unchanged: the shape of patches, or null if all tokens are
+  // wanted. dropped: receives their number for each of the media.
   NativePromptSource(const NativePrompt& prompt, const std::vector<FrameSource*>& frames,
-                     AnswerListener& listener);
+                     AnswerListener& listener,
+                     const model::qwen3vl::PatchShape* drop_unchanged = nullptr,
+                     std::vector<std::int64_t>* dropped = nullptr);
 
   Result<std::optional<engine::PromptSegment>> next(std::stop_token stop) override;
 
  private:
+  std::vector<bool> kept_tokens(std::size_t media_index, const FramePair& frames);
+
   const NativePrompt& prompt_;
   const std::vector<FrameSource*>& frames_;
   AnswerListener& listener_;
   std::size_t next_segment_ = 0;
-  std::vector<bool> ended_;  // per media: no more frames will come
-  std::int64_t pairs_ = 0;   // received so far
+  std::vector<bool> ended_;                                 // per media: no more frames will come
+  std::int64_t pairs_ = 0;                                  // received so far
+  std::vector<model::qwen3vl::UnchangedTokens> unchanged_;  // per media, if tokens are dropped
+  std::vector<std::int64_t>* dropped_;
 };
 
 }  // namespace tru::backend

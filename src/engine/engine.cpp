@@ -54,6 +54,7 @@ Result<PrefillBatch> Engine::schedule(Sequence& sequence) {
   if (!sequence.feed.done()) {
     TRU_TRY(PrefillBatch batch, sequence.feed.take(config_.prefill_tokens, sequence.request.stop));
     sequence.completion.timings.vision_ms = sequence.feed.vision_ms();
+    sequence.completion.num_reused_spans = sequence.feed.spans_reused();
     sequence.request.listener->on_vision(sequence.feed.spans_encoded());
     const auto tokens = static_cast<std::int64_t>(batch.ids.size());
     if (tokens == 0) return fail(ErrorCode::invalid_argument, "the prompt is empty");

@@ -19,6 +19,9 @@ namespace tru::engine {
 struct VisualSpan {
   model::qwen3vl::GridTHW grid_thw;  // t = 1; h and w before the spatial merge
   std::int64_t offset = 0;           // in the segment's ids
+  // For each of its tokens, whether the model is to see it; empty: all. The others leave a gap in
+  // the positions and are no part of the prompt.
+  std::vector<bool> kept{};
 };
 
 // A stretch of the prompt: text with its control tokens, and at most one visual span.
@@ -54,6 +57,7 @@ struct Completion {
   std::int64_t num_prompt_tokens = 0;
   std::int64_t num_cached_tokens = 0;
   std::int64_t num_completion_tokens = 0;
+  std::int64_t num_reused_spans = 0;  // whose features the span before, of the same pixels, had
   std::vector<std::int32_t> prompt_token_ids;
   Timings timings;
 };

@@ -52,7 +52,8 @@ struct VideoPlan {
   std::vector<double> timestamps_s;  // one per temporal patch: format_timestamp spells them
   std::int64_t video_tokens = 0;     // grid / merge_size^2, without the timestamps' text
   // Names of the limits that decided something: min_frames, max_frames, min_pixels, max_pixels,
-  // total_pixels, or the checkpoint's shortest_edge, longest_edge.
+  // total_pixels, or the checkpoint's shortest_edge, longest_edge. After an answer also
+  // unchanged_tokens: video_tokens are fewer than planned (profile=quick).
   std::vector<std::string> limits;
 };
 

@@ -21,6 +21,19 @@ Status check_context(const backend::Prompt& prompt, const backend::ModelInfo& mo
               prompt.num_tokens(), model.max_context);
 }
 
+// Says of which videos tokens were left out because nothing moved there.
+void report_dropped(const PlannedQuestion& planned, Answer& answer) {
+  const auto& dropped = answer.generation.dropped_tokens;
+  std::size_t video = 0;
+  for (std::size_t i = 0; i < dropped.size(); ++i) {
+    if (!planned.media[i].video) continue;
+    VideoReport& report = answer.videos[video++];
+    if (dropped[i] == 0) continue;
+    report.plan.limits.push_back("unchanged_tokens");
+    report.plan.video_tokens -= dropped[i];
+  }
+}
+
 }  // namespace
 
 std::vector<backend::MediaShape> PlannedQuestion::shapes() const {
@@ -85,10 +98,13 @@ Result<Answer> answer_planned(const Question& question, const PlannedQuestion& p
   // The model watches, and answers.
   FirstTokenClock clock(listener, watch);
   Answer answer;
+  backend::GenerationParams params = question.generation;
+  params.drop_unchanged = question.video.profile == Profile::quick;
   TRU_TRY(answer.generation,
-          backend.generate(*planned.prompt, frames->sources(), question.generation, clock, stop));
+          backend.generate(*planned.prompt, frames->sources(), params, clock, stop));
 
   answer.videos = frames->reports();
+  report_dropped(planned, answer);
   answer.timings = {frames->decode_ms(),
                     answer.generation.timings.vision_ms,
                     answer.generation.timings.prefill_ms,
