@@ -73,14 +73,28 @@ def test_a_plan_says_what_is_seen_and_what_it_costs(tru, clip, model):
         assert word in table
 
 
-def test_bench_reports_every_stage(tru, clip, model):
+def test_bench_reports_every_stage(tru, clip, model, tmp_path):
     result = tru("bench", clip("two_frames.mp4"), *model(), "--json", "--prompt-tokens", "32",
                  "--generated-tokens", "4")
     bench = json.loads(result.stdout)
     assert [stage["name"] for stage in bench["stages"]] == [
-        "load", "decode", "resize", "vision", "prefill", "generate", "first_token"]
+        "load", "decode", "resize", "vision", "prefill", "generate", "first_token",
+        "memory"]
     assert all(stage["value"] > 0 for stage in bench["stages"])
-    assert set(bench["peaks"]) == {"gemm_f32_gflops", "gemm_int8_gops", "read_gb_per_s"}
+    rates = {stage["name"]: stage["rate"] for stage in bench["stages"]}
+    assert all(rates[name] > 0 for name in ("vision", "prefill", "generate"))
+    assert set(bench["peaks"]) == {"gemm_f32_gflops", "gemm_bf16_gflops", "gemm_int8_gops",
+                                   "gemm_int4_gops", "read_gb_per_s"}
+    before = tmp_path / "before.json"
+    before.write_text(result.stdout)
+    table = tru("bench", clip("two_frames.mp4"), *model(), "--stages", "decode", "--compare",
+                str(before)).stdout
+    decode = next(line for line in table.splitlines() if line.startswith("decode"))
+    assert float(decode.split()[-1]) > 0
+    before.write_text("{}")
+    refused = tru("bench", clip("two_frames.mp4"), *model(), "--stages", "decode", "--compare",
+                  str(before))
+    assert "not what `tru bench --json` writes" in refused.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
