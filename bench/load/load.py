@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Loads `tru serve` on this machine and prints what it did, as a table for docs/BENCHMARKS.md.
 
-  bench/load/load.py [SCENARIO...]      without a name: all; about ten minutes
+  bench/load/load.py [SCENARIO...]      without a name, or with all: each; about ten minutes
 
-Everything goes to loopback addresses. uploads needs 35 GB of disk for a while, wrk the program.
+Everything goes to loopback addresses. uploads needs 35 GB of disk for a while, health the program
+wrk (apt install wrk).
 """
 import os
 import sys
@@ -17,7 +18,9 @@ ALL = {"health": scenarios.health, "overhead": scenarios.overhead, "cancel": sce
 
 
 def main():
-    names = sys.argv[1:] or list(ALL)
+    names = sys.argv[1:]
+    if names in ([], ["all"]):
+        names = list(ALL)
     unknown = [name for name in names if name not in ALL]
     if unknown:
         sys.exit(f"{__doc__}\nscenarios: {', '.join(ALL)}")

@@ -2,10 +2,12 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import http.server
 import json
 import re
 import shutil
 import subprocess
+import threading
 import time
 
 from probe import (DEMO, PROGRAM, ROOT, TALKER, Service, health_times, idle_health, median,
@@ -89,7 +91,8 @@ def stages(folder):
 
 def reach(service, stage, body):
     """A streamed request that has got to the stage."""
-    connection = service.open("POST", "/v1/inference/upload", body, EVENTS)
+    path, headers = ("url", JSON) if stage == "download" else ("upload", EVENTS)
+    connection = service.open("POST", f"/v1/inference/{path}", body, headers)
     response = connection.getresponse()
     name = b""
     while line := response.readline():
@@ -104,6 +107,28 @@ def reach(service, stage, body):
     raise AssertionError(f"the request ended before {stage}")
 
 
+class SlowSite(http.server.BaseHTTPRequestHandler):
+    """A clip whose download never ends."""
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        self.send_response(200)
+        self.send_header("Content-Length", "900000000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"\0" * 65536)
+                time.sleep(0.05)
+
+    def log_message(self, *_):
+        pass
+
+
+def from_site(site):
+    """The body of a question about the clip of a SlowSite."""
+    url = f"http://127.0.0.1:{site.server_port}/clip.mp4"
+    return json.dumps({"video_url": url, "prompt": "x", "stream": True}).encode()
+
+
 def cancel(rounds=5):
     """From a client's leaving to the answer of the next, beside that answer on an idle engine."""
     short = form(ROOT / "tests" / "data" / "media" / "one_frame.mp4", prompt="x", max_tokens=1)
@@ -114,9 +139,12 @@ def cancel(rounds=5):
         assert status == 200, answer
         return (time.perf_counter() - begin) * 1000
 
-    with Service(TALKER, TEMPERATURE=1) as service:
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowSite)
+    site.daemon_threads = True
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    with Service(TALKER, TEMPERATURE=1, ALLOW_PRIVATE_URLS=1) as service:
         idle_ms = median([ask(service) for _ in range(rounds)])
-        for stage, body in stages(service.folder.name):
+        for stage, body in [("download", from_site(site)), *stages(service.folder.name)]:
             times = []
             for _ in range(rounds):
                 connection, response = reach(service, stage, body)
