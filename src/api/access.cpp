@@ -37,6 +37,7 @@ http::Guard AccessKeys::guard() const {
     if (!keys.required_ || (exchange.route_flags() & kOpen) != 0) return std::nullopt;
     const auto key = keys.key_of(exchange.head());
     if (!key) return http::Problem(refusal::unauthorized);
+    exchange.set_user(key->id);
     const bool metrics = (exchange.route_flags() & kMetrics) != 0;
     if (key->allows(store::Scope::ask) || (metrics && key->allows(store::Scope::metrics))) {
       return std::nullopt;

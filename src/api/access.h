@@ -24,8 +24,8 @@ class AccessKeys {
   // for every key that is not right.
   std::optional<std::string> owner_of(const http::RequestHead& head) const;
 
-  // 401 unauthorized for every route without kOpen, known or not; 403 scope_missing for a key that
-  // was made for something else.
+  // Sets Exchange::user() to the key's id. 401 unauthorized for every route without kOpen, known or
+  // not; 403 scope_missing for a key that was made for something else.
   http::Guard guard() const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/errors.h"
+#include "api/rate_guard.h"
 #include "base/json_text.h"
 #include "base/stopwatch.h"
 
@@ -185,9 +186,17 @@ Task<http::Response> stream_events(Service& service, http::Exchange& exchange,
 
 Task<http::Response> answer(Service& service, http::Exchange& exchange, Asked asked) {
   if (auto ready = service.check_ready(); !ready) co_return http::refuse(ready.error());
-  const std::string owner = service.keys.owner_of(exchange.head()).value_or("");
   const bool stream = asked.stream;
-  jobs::JobOptions options{exchange.id(), owner, stream && asked.resumable, asked.form};
+  jobs::JobOptions options;
+  options.id = exchange.id();
+  options.owner = exchange.user();
+  options.client = client_name(exchange);
+  options.resumable = stream && asked.resumable;
+  options.about = asked.form;
+  if (const auto& trace = exchange.trace()) {
+    options.trace_id = trace->trace_id;
+    asked.question.generation.traceparent = http::child_traceparent(*trace);
+  }
   const auto submitted =
       service.queue.submit(std::move(options), make_work(service, std::move(asked)));
   if (!submitted) {

@@ -105,7 +105,7 @@ Task<Response> chat_completions(Service& service, Exchange& exchange) {
   if (auto ready = service.check_ready(); !ready) co_return http::refuse(ready.error());
   TRU_HTTP_TRY(BodyBudget budget, BodyBudget::claim(service, exchange, kMaxChatBytes));
   TRU_HTTP_TRY(std::string body, co_await exchange.read_body(kMaxChatBytes));
-  const std::string owner = owner_of(service, exchange);
+  const std::string owner = exchange.user();
   const auto read = [&] { return read_chat(service, owner, std::exchange(body, {})); };
   TRU_HTTP_TRY(ReadChat chat, co_await http::result_on(exchange.workers(), read));
   warn_of(chat.unknown, exchange);

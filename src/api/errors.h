@@ -53,6 +53,8 @@ inline constexpr Refusal url_not_allowed{422, "url_not_allowed",
                                          "only addresses of the public internet are allowed"};
 inline constexpr Refusal queue_full{429, "queue_full", "too many requests are waiting"};
 inline constexpr Refusal rate_limited{429, "rate_limited", "too many requests"};
+inline constexpr Refusal quota_exceeded{429, "quota_exceeded",
+                                        "your share of uploads is used up for now"};
 inline constexpr Refusal busy{429, "busy", "too much is going on at the same time"};
 inline constexpr Refusal engine_error{500, "engine_error", "the engine could not answer"};
 inline constexpr Refusal source_http_error{502, "source_http_error",

@@ -108,7 +108,7 @@ Task<Response> infer_url(Service& service, Exchange& exchange) {
   TRU_HTTP_TRY(Asked asked,
                make_asked(service, exchange, request, {text::PartKind::video, *request.video_url},
                           *request.video_url, false));
-  const std::string owner = owner_of(service, exchange);
+  const std::string owner = exchange.user();
   const auto locate = [&] { return locate_media(service, owner, asked.question.media); };
   const auto located = co_await http::result_on(exchange.workers(), locate);
   if (!located) co_return http::refuse(located.error());

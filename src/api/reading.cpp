@@ -4,10 +4,6 @@
 
 namespace tru::api {
 
-std::string owner_of(const Service& service, const http::Exchange& exchange) {
-  return service.keys.owner_of(exchange.head()).value_or("");
-}
-
 void warn_of(const Names& unknown, http::Exchange& exchange) {
   constexpr std::size_t kMostNames = 8, kMostBytes = 64;
   if (unknown.empty()) return;

@@ -10,9 +10,6 @@ namespace tru::api {
 
 inline constexpr std::size_t kMaxBodyBytes = 2 << 20;
 
-// Whose request this is; the guard let it pass, so it is somebody's.
-std::string owner_of(const Service& service, const http::Exchange& exchange);
-
 // Names unknown fields in a Warning field of the answer.
 void warn_of(const Names& unknown, http::Exchange& exchange);
 

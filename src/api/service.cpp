@@ -34,7 +34,8 @@ Service::Service(ServiceConfig config_, AccessKeys keys_, const fetch::Fetcher& 
       web(std::move(web_)),
       log(std::move(log_)),
       metrics(config.version, std::string_view(config.model.at("backend").as_string())),
-      queue({.capacity = config.queue_size}, [this](const jobs::Job& job) { log_end(job); }) {}
+      queue({.capacity = config.queue_size, .per_client = config.requests_per_client},
+            [this](const jobs::Job& job) { log_end(job); }) {}
 
 void Service::model_ready(backend::Backend& backend) {
   backend_ = &backend;
@@ -61,6 +62,7 @@ http::Expected<void> Service::check_ready() {
 // One line for each question, with what its stages took and without its words.
 void Service::log_end(const jobs::Job& job) {
   boost::json::object fields{{"request_id", job.id()}, {"waited_ms", job.waited_ms()}};
+  if (!job.trace_id().empty()) fields["trace_id"] = job.trace_id();
   const auto last = job.events().read(job.events().last_number() - 1).back();
   metrics.queue_left(job.waited_ms() / 1000);
   if (const auto* done = std::get_if<jobs::Done>(&last.event)) {

@@ -27,6 +27,7 @@ struct ServiceConfig {
   std::uint64_t max_video_bytes = std::uint64_t{1000} << 20;
   std::vector<std::string> video_formats;  // containers, such as ".mp4"
   std::size_t queue_size = 64;
+  std::size_t requests_per_client = 0;  // questions at once of one key or address; 0: any number
   bool demo_model = false;
   std::string version;
   // The model as health/detailed shows it before it is loaded: backend, path.

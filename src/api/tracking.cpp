@@ -14,7 +14,7 @@ const http::Problem kNoRequest(http::refusal::not_found,
 }  // namespace
 
 Task<Response> request_events(Service& service, Exchange& exchange) {
-  const auto job = service.queue.find(exchange.param("id"), owner_of(service, exchange));
+  const auto job = service.queue.find(exchange.param("id"), exchange.user());
   // Another reader of a request that goes with its client would end it by leaving.
   if (!job || !job->resumable()) co_return kNoRequest;
   std::uint64_t after = 0;
@@ -30,7 +30,7 @@ Task<Response> request_events(Service& service, Exchange& exchange) {
 }
 
 Task<Response> delete_request(Service& service, Exchange& exchange) {
-  const auto job = service.queue.find(exchange.param("id"), owner_of(service, exchange));
+  const auto job = service.queue.find(exchange.param("id"), exchange.user());
   if (!job) co_return kNoRequest;
   service.queue.stop(*job, {ErrorCode::cancelled, "the request was cancelled"});
   Response response;

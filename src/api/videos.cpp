@@ -42,7 +42,7 @@ json::object facts_of(const StoredVideo& video, const pipeline::PlannedQuestion&
 
 // The route's {id} as a video of the client's.
 Task<http::Expected<StoredVideo>> find_video(Service& service, Exchange& exchange) {
-  const std::string id = exchange.param("id"), owner = owner_of(service, exchange);
+  const std::string id = exchange.param("id"), owner = exchange.user();
   const auto find = [&] { return service.videos.find(id, owner); };
   auto video = co_await http::result_on(exchange.workers(), find);
   if (!video) co_return http::refuse(problem_of(video.error()));
@@ -120,7 +120,7 @@ Task<Response> create_video(Service& service, Exchange& exchange) {
   }
   Digest digest;
   TRU_HTTP_TRY(Received received, co_await receive(service, exchange, digest));
-  const std::string sha256 = std::move(digest).hex(), owner = owner_of(service, exchange);
+  const std::string sha256 = std::move(digest).hex(), owner = exchange.user();
   const std::stop_token stop = exchange.stop();
   const auto work = [&] { return keep(service, std::move(received), sha256, owner, stop); };
   const auto kept = co_await http::result_on(exchange.workers(), work);
@@ -141,7 +141,7 @@ Task<Response> get_video(Service& service, Exchange& exchange) {
 }
 
 Task<Response> delete_video(Service& service, Exchange& exchange) {
-  const std::string id = exchange.param("id"), owner = owner_of(service, exchange);
+  const std::string id = exchange.param("id"), owner = exchange.user();
   const auto work = [&] { return service.videos.remove(id, owner); };
   const auto removed = co_await http::result_on(exchange.workers(), work);
   if (!removed) co_return problem_of(removed.error());

@@ -1,9 +1,9 @@
 #include "app/log.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 
 #include "base/json_text.h"
@@ -35,10 +35,28 @@ std::string timestamp() {
 
 }  // namespace
 
-Log::Log(std::string_view level) : least_(parse_level(level)) {}
+Log::Log(std::string_view level, std::FILE* file) : least_(parse_level(level)), file_(file) {}
+
+Result<std::unique_ptr<Log>> Log::to_file(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  std::FILE* const file = fd < 0 ? nullptr : ::fdopen(fd, "a");
+  if (file == nullptr) {
+    return fail(ErrorCode::config_invalid, "AUDIT_LOG is '{}', which cannot be written",
+                path.string());
+  }
+  return std::unique_ptr<Log>(new Log("debug", file));
+}
+
+Log::~Log() {
+  if (file_ != stderr) std::fclose(file_);
+}
+
+bool Log::takes(std::string_view level) const {
+  return parse_level(level) >= least_;
+}
 
 void Log::write(std::string_view level, std::string_view event, boost::json::object fields) {
-  if (parse_level(level) < least_) return;
+  if (!takes(level)) return;
   boost::json::object line{{"time", timestamp()}, {"level", level}, {"event", event}};
   for (auto& [name, value] : fields) {
     if (value.is_string() && value.get_string().size() > kMostText) {
@@ -52,7 +70,8 @@ void Log::write(std::string_view level, std::string_view event, boost::json::obj
   }
   text += '\n';
   std::lock_guard lock(mutex_);
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fwrite(text.data(), 1, text.size(), file_);
+  std::fflush(file_);
 }
 
 }  // namespace tru::app

@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-constexpr auto kGrace = 28s;  // for the questions; their answers have two more to be sent
 constexpr std::chrono::hours kRetention{7 * 24};
 constexpr std::chrono::hours kSweepEvery{1};
 constexpr auto kServersWait = 10min;  // for the first of VLLM_BASE_URL: they load models too
@@ -95,6 +94,7 @@ api::ServiceConfig service_config(const Settings& settings, const backend::Backe
   config.max_video_bytes = static_cast<std::uint64_t>(settings.service.max_video_size_mb) << 20;
   config.video_formats = settings.service.supported_video_formats;
   config.queue_size = static_cast<std::size_t>(settings.service.queue_size);
+  config.requests_per_client = static_cast<std::size_t>(settings.access.max_requests_per_key);
   config.demo_model = settings.demo_model;
   config.version = TRU_VERSION;
   config.model = {{"backend", settings.model_backend},
@@ -119,35 +119,78 @@ void count_request(metrics::Metrics& metrics, const http::AccessRecord& record) 
   if (turned_away && record.route != "/v1/ready") metrics.rejected(record.code);
 }
 
-http::ServerConfig server_config(const Settings& settings, api::Service& service, Log& log) {
+// What guards every request, in this order.
+std::vector<http::Guard> make_guards(const AccessSettings& access, const api::AccessKeys& keys) {
+  std::vector<http::Guard> guards{http::host_guard(access.allowed_hosts),
+                                  http::origin_guard(access.cors_origins)};
+  const auto limiter = [](const RateLimit& limit) {
+    return std::make_shared<http::RateLimiter>(limit.amount, limit.period_s);
+  };
+  if (access.rate_limit.amount > 0) {
+    guards.push_back(api::rate_guard(limiter(access.rate_limit), keys));
+  }
+  guards.push_back(keys.guard());
+  if (access.upload_quota.amount > 0) {
+    guards.push_back(api::upload_guard(limiter(access.upload_quota)));
+  }
+  return guards;
+}
+
+void log_request(Log& log, const http::AccessRecord& record) {
+  // Probes come every few seconds and say nothing.
+  const bool probe = record.route == "/v1/health" || record.route == "/v1/ready";
+  const std::string_view level = probe ? "debug" : "info";
+  if (!log.takes(level)) return;
+  json::object line{{"request_id", record.request_id},
+                    {"method", record.method},
+                    {"route", record.route},
+                    {"status", record.status},
+                    {"code", record.code},
+                    {"peer", record.peer},
+                    {"bytes_in", record.bytes_in},
+                    {"bytes_out", record.bytes_out},
+                    {"duration_ms", record.duration_ms}};
+  if (!record.trace_id.empty()) line["trace_id"] = record.trace_id;
+  log.write(level, "request", std::move(line));
+}
+
+// Who asked for what, and how it ended; not for what is open to all, nor for what monitors read.
+void log_audit(Log& log, const http::AccessRecord& record) {
+  if ((record.flags & api::kOpen) != 0 || record.method.empty() || !log.takes("info")) return;
+  if ((record.flags & api::kMetrics) != 0 && record.status < 400) return;
+  json::object line{{"request_id", record.request_id},
+                    {"key", record.user},
+                    {"peer", record.peer},
+                    {"method", record.method},
+                    {"route", record.route},
+                    {"object", record.object},
+                    {"outcome", record.status == 0    ? "left"
+                                : record.status < 400 ? "done"
+                                : record.status < 500 ? "refused"
+                                                      : "failed"},
+                    {"status", record.status},
+                    {"code", record.code}};
+  if (!record.trace_id.empty()) line["trace_id"] = record.trace_id;
+  log.write("info", "audit", std::move(line));
+}
+
+http::ServerConfig server_config(const Settings& settings, api::Service& service, Log& log,
+                                 Log& audit) {
   http::ServerConfig config;
   config.host = settings.service.host;
   config.port = static_cast<std::uint16_t>(settings.service.port);
+  config.limits.header_timeout = std::chrono::seconds(settings.service.header_timeout_s);
+  config.limits.body_grace = std::chrono::seconds(settings.service.upload_grace_s);
+  config.limits.heartbeat = std::chrono::seconds(settings.service.heartbeat_s);
   config.limits.connections_per_address =
       static_cast<std::size_t>(settings.access.max_connections_per_address);
-  config.guards = {http::host_guard(settings.access.allowed_hosts),
-                   http::origin_guard(settings.access.cors_origins)};
-  if (const RateLimit& limit = settings.access.rate_limit; limit.requests > 0) {
-    config.guards.push_back(api::rate_guard(
-        std::make_shared<http::RateLimiter>(limit.requests, limit.period_s), service.keys));
-  }
-  config.guards.push_back(service.keys.guard());
+  config.guards = make_guards(settings.access, service.keys);
   config.cors = http::Cors(settings.access.cors_origins);
   config.render = api::render;
-  config.log_access = [&log, &metrics = service.metrics](const http::AccessRecord& record) {
+  config.log_access = [&log, &audit, &metrics = service.metrics](const http::AccessRecord& record) {
     count_request(metrics, record);
-    // Probes come every few seconds and say nothing.
-    const bool probe = record.route == "/v1/health" || record.route == "/v1/ready";
-    log.write(probe ? "debug" : "info", "request",
-              {{"request_id", record.request_id},
-               {"method", record.method},
-               {"route", record.route},
-               {"status", record.status},
-               {"code", record.code},
-               {"peer", record.peer},
-               {"bytes_in", record.bytes_in},
-               {"bytes_out", record.bytes_out},
-               {"duration_ms", record.duration_ms}});
+    log_request(log, record);
+    log_audit(audit, record);
   };
   config.log_fault = [&log](std::string_view request_id, std::string_view what) {
     log.write("error", "fault", {{"request_id", request_id}, {"cause", what}});
@@ -160,6 +203,7 @@ struct Parts {
   Settings settings;
   backend::BackendConfig model;
   std::unique_ptr<Log> log;
+  std::unique_ptr<Log> audit;  // null: in `log`
   std::unique_ptr<fetch::Fetcher> fetcher;
   std::unique_ptr<backend::Backend> backend;  // outlives the service
   std::unique_ptr<api::Service> service;
@@ -173,6 +217,9 @@ Result<Parts> start_parts(const ServeOptions& options) {
   TRU_TRY(api::AccessKeys keys, access_keys(settings));
   parts.log = std::make_unique<Log>(settings.service.log_level);
   Log& log = *parts.log;
+  if (!settings.access.audit_log.empty()) {
+    TRU_TRY(parts.audit, Log::to_file(settings.access.audit_log));
+  }
   TRU_TRY(parts.model, backend_config(settings, [&log](const std::string& line) {
             log.write("info", "backend", {{"message", line}});
           }));
@@ -193,7 +240,8 @@ Result<Parts> start_parts(const ServeOptions& options) {
       [&log](std::string_view level, std::string_view event, json::object fields) {
         log.write(level, event, std::move(fields));
       });
-  TRU_TRY(parts.server, http::Server::start(server_config(settings, *parts.service, log),
+  TRU_TRY(parts.server, http::Server::start(server_config(settings, *parts.service, log,
+                                                          parts.audit ? *parts.audit : log),
                                             api::make_router(*parts.service)));
   return parts;
 }
@@ -256,8 +304,9 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   parts.log->write("info", "shutting_down", {});
   {
     // Both at once: no new connection, and no new question.
-    std::jthread closer([&] { parts.service->queue.shut_down(kGrace); });
-    parts.server->shutdown(kGrace + 2s);
+    const std::chrono::seconds grace(parts.settings.service.shutdown_grace_s);
+    std::jthread closer([&] { parts.service->queue.shut_down(grace); });
+    parts.server->shutdown(grace + 2s);
   }
   // Reading a model cannot be interrupted; what is left behind, the next start removes.
   if (loading.wait_for(2s) == std::future_status::timeout) ::_exit(kOk);

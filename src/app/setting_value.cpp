@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <type_traits>
 
 namespace tru::app {
@@ -228,32 +229,71 @@ SettingValue ports(std::vector<int>& field) {
   return value;
 }
 
-SettingValue rate(RateLimit& field) {
-  struct Unit {
-    std::string_view name;
-    double seconds;
-  };
-  static constexpr Unit kUnits[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+namespace {
+
+struct Unit {
+  std::string_view name;
+  double size;
+};
+constexpr Unit kPeriods[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+constexpr Unit kVolumes[] = {{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
+
+// An amount in one of `units`, or without a unit if there are none, per period.
+SettingValue amount_per_period(RateLimit& field, std::span<const Unit> units) {
   SettingValue value;
-  value.type = "N/UNIT";
-  value.allowed = "a whole number from 1 per s, m, h or d, such as 60/m";
-  value.assign = [&field](std::string_view given) {
+  value.assign = [&field, units](std::string_view given) {
     const std::size_t slash = std::min(given.find('/'), given.size());
-    const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& one) {
-      return one.name == given.substr(std::min(slash + 1, given.size()));
-    });
-    if (unit == std::end(kUnits)) return false;
-    RateLimit limit{0, unit->seconds};
-    if (!number(limit.requests, 1, 1e9).assign(given.substr(0, slash))) return false;
+    const auto period =
+        std::find_if(std::begin(kPeriods), std::end(kPeriods), [&](const Unit& one) {
+          return one.name == given.substr(std::min(slash + 1, given.size()));
+        });
+    if (period == std::end(kPeriods)) return false;
+    std::string_view amount = given.substr(0, slash);
+    double size = 1;
+    if (!units.empty()) {
+      const auto unit = std::find_if(units.begin(), units.end(),
+                                     [&](const Unit& one) { return amount.ends_with(one.name); });
+      if (unit == units.end()) return false;
+      size = unit->size;
+      amount.remove_suffix(unit->name.size());
+    }
+    RateLimit limit{0, period->size};
+    const double most = units.empty() ? 1e9 : 1e15 / size;
+    if (!number(limit.amount, 1, most).assign(amount)) return false;
+    limit.amount *= static_cast<std::int64_t>(size);
     field = limit;
     return true;
   };
-  value.show = [&field] {
-    if (field.requests == 0) return std::string();
-    const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits),
-                                    [&](const Unit& one) { return one.seconds == field.period_s; });
-    return fmt::format("{}/{}", field.requests, unit->name);
+  value.show = [&field, units] {
+    if (field.amount == 0) return std::string();
+    const auto* period = std::find_if(std::begin(kPeriods), std::end(kPeriods),
+                                      [&](const Unit& one) { return one.size == field.period_s; });
+    std::int64_t amount = field.amount;
+    std::string_view name;
+    for (const Unit& unit : units) {  // the largest that leaves a whole number
+      const auto size = static_cast<std::int64_t>(unit.size);
+      if (field.amount % size != 0) continue;
+      amount = field.amount / size;
+      name = unit.name;
+    }
+    return fmt::format("{}{}/{}", amount, name, period->name);
   };
+  return value;
+}
+
+}  // namespace
+
+SettingValue rate(RateLimit& field) {
+  SettingValue value = amount_per_period(field, {});
+  value.type = "N/UNIT";
+  value.allowed = "a whole number from 1 per s, m, h or d, such as 60/m";
+  return value;
+}
+
+SettingValue volume(RateLimit& field) {
+  SettingValue value = amount_per_period(field, kVolumes);
+  value.type = "SIZE/UNIT";
+  value.allowed = "a whole number of KB, MB, GB or TB per s, m, h or d, such as 20GB/d";
   return value;
 }
 

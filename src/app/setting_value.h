@@ -19,9 +19,9 @@ struct SettingValue {
   bool secret = false;                                // never to be shown
 };
 
-// So many requests in so long a time; none means any number.
+// So many requests, or bytes, in so long a time; none means any number.
 struct RateLimit {
-  std::int64_t requests = 0;
+  std::int64_t amount = 0;
   double period_s = 60;
 };
 
@@ -42,6 +42,7 @@ SettingValue secrets(std::vector<std::string>& field);
 SettingValue urls(std::vector<std::string>& field);
 SettingValue origins(std::vector<std::string>& field);  // scheme://host[:port]
 SettingValue ports(std::vector<int>& field);
-SettingValue rate(RateLimit& field);  // "60/m"; per s, m, h or d
+SettingValue rate(RateLimit& field);    // "60/m"; per s, m, h or d
+SettingValue volume(RateLimit& field);  // "500MB/h"; KB, MB, GB or TB per s, m, h or d
 
 }  // namespace tru::app

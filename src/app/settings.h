@@ -40,6 +40,10 @@ struct ServiceSettings {
   std::filesystem::path upload_dir;  // empty: a private folder under the system's temporary one
   std::filesystem::path data_dir;    // never empty after read_settings()
   std::int64_t max_video_size_mb = 1000;
+  int header_timeout_s = 10;
+  int upload_grace_s = 60;
+  int heartbeat_s = 15;
+  int shutdown_grace_s = 28;  // for the questions; their answers have two more to be sent
   std::vector<std::string> supported_video_formats = {".mp4", ".avi", ".mkv", ".mov", ".webm"};
 };
 
@@ -47,7 +51,10 @@ struct ServiceSettings {
 struct AccessSettings {
   std::string auth = "auto";  // auto, on, off
   std::vector<std::string> api_keys;
-  RateLimit rate_limit;
+  RateLimit rate_limit;             // requests
+  RateLimit upload_quota;           // bytes
+  int max_requests_per_key = 0;     // questions at once; 0: any number
+  std::filesystem::path audit_log;  // empty: with all the other lines
   int max_connections_per_address = 64;
   std::vector<std::string> cors_origins = {"http://localhost:3000", "http://web:3000"};
   std::vector<std::string> allowed_hosts;

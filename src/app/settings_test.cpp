@@ -46,13 +46,17 @@ TEST(Settings, DefaultsAreThoseOfThePlatformReplaced) {
   EXPECT_EQ(settings->generation.top_k, 20);
   EXPECT_EQ(settings->native.weights, "auto");
   EXPECT_EQ(settings->service.port, 8000);
+  EXPECT_EQ(settings->service.header_timeout_s, 10);
+  EXPECT_EQ(settings->service.upload_grace_s, 60);
+  EXPECT_EQ(settings->service.heartbeat_s, 15);
+  EXPECT_EQ(settings->service.shutdown_grace_s, 28);
   EXPECT_EQ(settings->service.max_video_size_mb, 1000);
   EXPECT_EQ(settings->vllm.gpu_memory_utilization, 0.9);
   EXPECT_THAT(settings->service.supported_video_formats,
               ElementsAre(".mp4", ".avi", ".mkv", ".mov", ".webm"));
   EXPECT_THAT(settings->access.cors_origins,
               ElementsAre("http://localhost:3000", "http://web:3000"));
-  EXPECT_EQ(settings->access.rate_limit.requests, 0);
+  EXPECT_EQ(settings->access.rate_limit.amount, 0);
   EXPECT_EQ(settings->service.data_dir, "/h/.local/share/tru");
   EXPECT_EQ(settings->native.hub_cache, "/h/.cache/huggingface/hub");
   EXPECT_EQ(settings->native.weight_cache.dir, "/h/.cache/tru/weights");
@@ -72,6 +76,7 @@ TEST(Settings, AreReadByTheirNames) {
                               {"CORS_ORIGINS", R"(["https://x.example:8443"])"},
                               {"API_KEYS", "one,two,"},
                               {"RATE_LIMIT", "90/h"},
+                              {"UPLOAD_QUOTA", "1500MB/d"},
                               {"ALLOWED_URL_PORTS", "[80, 8443]"},
                               {"ALLOW_PRIVATE_URLS", "Yes"},
                               {"LOG_LEVEL", "INFO"},
@@ -90,8 +95,10 @@ TEST(Settings, AreReadByTheirNames) {
   EXPECT_THAT(settings->vllm.base_urls, ElementsAre("http://a:1", "https://b/v1"));
   EXPECT_THAT(settings->access.cors_origins, ElementsAre("https://x.example:8443"));
   EXPECT_THAT(settings->access.api_keys, ElementsAre("one", "two"));
-  EXPECT_EQ(settings->access.rate_limit.requests, 90);
+  EXPECT_EQ(settings->access.rate_limit.amount, 90);
   EXPECT_EQ(settings->access.rate_limit.period_s, 3600);
+  EXPECT_EQ(settings->access.upload_quota.amount, 1'500'000'000);
+  EXPECT_EQ(settings->access.upload_quota.period_s, 86400);
   EXPECT_THAT(settings->access.allowed_url_ports, ElementsAre(80, 8443));
   EXPECT_TRUE(settings->access.allow_private_urls);
   EXPECT_EQ(settings->service.log_level, "info");
@@ -116,6 +123,8 @@ TEST(Settings, ABadValueIsNamedWithWhatIsAllowed) {
                                               {"RATE_LIMIT", "60", "60/m"},
                                               {"RATE_LIMIT", "0/m", "60/m"},
                                               {"RATE_LIMIT", "5/week", "60/m"},
+                                              {"UPLOAD_QUOTA", "20/d", "20GB/d"},
+                                              {"UPLOAD_QUOTA", "0GB/d", "20GB/d"},
                                               {"ALLOWED_URL_PORTS", "80,http", "1 to 65535"},
                                               {"ALLOW_PRIVATE_URLS", "2", "0 (false"},
                                               {"CORS_ORIGINS", "*", "no *"},

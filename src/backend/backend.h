@@ -62,6 +62,7 @@ struct GenerationParams {
   int top_logprobs = 0;
   // Leave visual tokens out whose pixels stand still (native engine only).
   bool drop_unchanged = false;
+  std::string traceparent{};  // the field to send along to a remote server; empty: none
 };
 
 struct AlternativeToken {

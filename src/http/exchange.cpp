@@ -25,12 +25,18 @@ std::string request_id(const RequestHead& head) {
   return given && is_sane_id(*given) ? std::string(*given) : random_hex(16);
 }
 
+std::optional<TraceContext> trace_of(const RequestHead& head) {
+  if (head.count("traceparent") != 1) return std::nullopt;
+  return parse_traceparent(*head.header("traceparent"));
+}
+
 }  // namespace
 
 Exchange::Exchange(Session& session, RequestHead head)
     : session_(session),
       head_(std::move(head)),
       id_(request_id(head_)),
+      trace_(trace_of(head_)),
       body_(std::make_unique<BodyReader>(session.connection_, head_, session.limits_)) {}
 
 Exchange::~Exchange() = default;

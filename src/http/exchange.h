@@ -5,12 +5,14 @@
 #include <boost/asio/ip/address.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "http/event_stream.h"
 #include "http/headers.h"
@@ -18,6 +20,7 @@
 #include "http/request_head.h"
 #include "http/route_match.h"
 #include "http/task.h"
+#include "http/trace_context.h"
 #include "http/workers.h"
 
 namespace tru::http {
@@ -53,6 +56,16 @@ class Exchange {
   // was read, or when there is none.
   std::stop_token stop() const;
 
+  // Who asks, as a guard found out: such as the id of a key. Empty: nobody knows.
+  const std::string& user() const { return user_; }
+  void set_user(std::string user) { user_ = std::move(user); }
+
+  // The caller's trace, if it told of a valid one.
+  const std::optional<TraceContext>& trace() const { return trace_; }
+
+  // Called once, when the request is over, with the bytes of its body that came.
+  void at_end(std::function<void(std::uint64_t bytes_in)> call) { at_end_ = std::move(call); }
+
   // Where blocking work of this server runs (http/workers.h).
   Workers& workers() const;
 
@@ -85,6 +98,9 @@ class Exchange {
   RequestHead head_;
   std::string id_;
   RouteMatch match_;
+  std::string user_;
+  std::optional<TraceContext> trace_;
+  std::function<void(std::uint64_t)> at_end_;
   std::unique_ptr<BodyReader> body_;
   Headers response_headers_;
   bool streaming_ = false;  // start_events() was called

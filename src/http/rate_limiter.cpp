@@ -29,26 +29,34 @@ RateLimiter::Bucket& RateLimiter::bucket_of(std::string_view client, Clock::time
   return buckets_.front();
 }
 
-RateLimiter::Verdict RateLimiter::take(std::string_view client, Clock::time_point now) {
+RateLimiter::Verdict RateLimiter::take(std::string_view client, Clock::time_point now,
+                                       std::int64_t amount) {
   const std::lock_guard lock(mutex_);
   Bucket& bucket = bucket_of(client, now);
   const double elapsed_s = std::chrono::duration<double>(now - bucket.filled).count();
   bucket.tokens = std::min(capacity_, bucket.tokens + std::max(0.0, elapsed_s) * tokens_per_s_);
   bucket.filled = std::max(bucket.filled, now);
+  const double needed = std::min(static_cast<double>(amount), capacity_);
   const auto seconds_until = [&](double tokens) {
     return static_cast<std::int64_t>(std::ceil((tokens - bucket.tokens) / tokens_per_s_));
   };
   Verdict verdict;
-  verdict.allowed = bucket.tokens >= 1;
+  verdict.allowed = bucket.tokens >= needed;
   if (verdict.allowed) {
-    bucket.tokens -= 1;
+    bucket.tokens -= static_cast<double>(amount);
   } else {
-    verdict.retry_after_s = std::max<std::int64_t>(1, seconds_until(1));
+    verdict.retry_after_s = std::max<std::int64_t>(1, seconds_until(needed));
   }
   verdict.limit = static_cast<std::int64_t>(capacity_);
-  verdict.remaining = static_cast<std::int64_t>(bucket.tokens);
+  verdict.remaining = static_cast<std::int64_t>(std::max(0.0, bucket.tokens));
   verdict.reset_s = seconds_until(capacity_);
   return verdict;
+}
+
+void RateLimiter::correct(std::string_view client, std::int64_t amount) {
+  const std::lock_guard lock(mutex_);
+  Bucket& bucket = bucket_of(client, Clock::now());
+  bucket.tokens = std::min(capacity_, bucket.tokens - static_cast<double>(amount));
 }
 
 std::size_t RateLimiter::num_clients() const {

@@ -1,4 +1,4 @@
-// So many requests in so long a time for each client: a token bucket that fills evenly.
+// So many requests, or bytes, in so long a time for each client: a token bucket that fills evenly.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -28,11 +28,16 @@ class RateLimiter {
     std::int64_t retry_after_s = 0;  // at least 1, if not allowed
   };
 
-  // requests in period_s seconds, all at once if one likes; both above 0.
+  // Requests, or whatever is counted, in period_s seconds, all at once if one likes; both above 0.
   RateLimiter(std::int64_t requests, double period_s, std::size_t max_clients = 100'000);
 
-  // Counts a request of this client.
-  Verdict take(std::string_view client, Clock::time_point now = Clock::now());
+  // Counts a request of this client. One of an amount that a full bucket does not hold is allowed
+  // when it is full, and the next waits all the longer.
+  Verdict take(std::string_view client, Clock::time_point now = Clock::now(),
+               std::int64_t amount = 1);
+
+  // Takes this much more, or gives it back if below 0, whatever is left.
+  void correct(std::string_view client, std::int64_t amount);
 
   std::size_t num_clients() const;
 

@@ -62,6 +62,28 @@ TEST(RateLimiter, AClockThatGoesBackGivesNothingAway) {
   EXPECT_FALSE(limiter.take("a", kStart + seconds(60)).allowed);
 }
 
+TEST(RateLimiter, CountsAmountsAsTheyWereAnnouncedAndThenAsTheyCame) {
+  RateLimiter limiter(1000, 1000);
+  EXPECT_TRUE(limiter.take("a", kStart, 600).allowed);
+  const auto refused = limiter.take("a", kStart, 600);
+  EXPECT_FALSE(refused.allowed);
+  EXPECT_EQ(refused.remaining, 400);
+  EXPECT_EQ(refused.retry_after_s, 200);
+  limiter.correct("a", -600);  // none of it came
+  EXPECT_TRUE(limiter.take("a", kStart, 600).allowed);
+  limiter.correct("a", 400);
+  EXPECT_EQ(limiter.take("a", kStart).remaining, 0);
+}
+
+TEST(RateLimiter, AllowsMoreThanABucketHoldsOnlyWhenItIsFull) {
+  RateLimiter limiter(1000, 1000);
+  EXPECT_TRUE(limiter.take("a", kStart, 3000).allowed);
+  const auto later = limiter.take("a", kStart + seconds(1000));
+  EXPECT_FALSE(later.allowed);
+  EXPECT_EQ(later.remaining, 0);
+  EXPECT_TRUE(limiter.take("a", kStart + seconds(2001)).allowed);
+}
+
 TEST(RateLimiter, ForgetsTheClientThatWasAwayLongest) {
   RateLimiter limiter(1, 60, 3);
   for (const char* client : {"a", "b", "c"}) EXPECT_TRUE(limiter.take(client, kStart).allowed);

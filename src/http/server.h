@@ -36,7 +36,11 @@ struct Limits {
 // One for each request, when its answer is sent or given up.
 struct AccessRecord {
   std::string_view method;
-  std::string_view route;  // the pattern; empty when there is none
+  std::string_view route;     // the pattern; empty when there is none
+  unsigned flags = 0;         // of the route
+  std::string_view object;    // what stood for {id} in the pattern
+  std::string_view user;      // Exchange::user()
+  std::string_view trace_id;  // the caller's; empty: none
   std::string_view request_id;
   std::string_view peer;
   int status = 0;                             // 0: the client left before there was an answer

@@ -108,6 +108,7 @@ Task<bool> Session::serve(RequestHead head) {
     keep = keep && sent;
   }
   ++context_.stats.requests;
+  if (exchange.at_end_) exchange.at_end_(exchange.body_->bytes_read());
   log(&exchange, exchange.id(), status, code);
   if (keep) keep = co_await exchange.body_->skip_rest();
   co_return keep;
@@ -184,6 +185,12 @@ void Session::log(const Exchange* exchange, std::string_view id, int status,
     const auto method = boost::beast::http::to_string(exchange->method());
     record.method = {method.data(), method.size()};
     record.route = exchange->route();
+    record.flags = exchange->route_flags();
+    for (const auto& [name, value] : exchange->match_.params) {
+      if (name == "id") record.object = value;
+    }
+    record.user = exchange->user();
+    if (exchange->trace()) record.trace_id = exchange->trace()->trace_id;
     record.bytes_in = exchange->body_->bytes_read();
   }
   record.request_id = id;

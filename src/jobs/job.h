@@ -31,6 +31,8 @@ struct JobOptions {
   bool resumable = false;  // lives on for a while without a reader
   // The submitter's own, for whoever finds the job by its id.
   std::shared_ptr<const void> about{};
+  std::string client{};    // who counts as one for QueueLimits::per_client
+  std::string trace_id{};  // of the caller's trace, for the log; empty: none
 };
 
 enum class JobState { waiting, preparing, ready, running, ended };
@@ -42,6 +44,8 @@ class Job : public backend::AnswerListener, public std::enable_shared_from_this<
 
   const std::string& id() const { return options_.id; }
   const std::string& owner() const { return options_.owner; }
+  const std::string& client() const { return options_.client; }
+  const std::string& trace_id() const { return options_.trace_id; }
   bool resumable() const { return options_.resumable; }
   const std::shared_ptr<const void>& about() const { return options_.about; }
   EventLog& events() { return events_; }

@@ -51,6 +51,12 @@ Result<JobQueue::JobPtr> JobQueue::submit(JobOptions options, Work work) {
     return fail(ErrorCode::queue_full, "{} requests are waiting already: try again later",
                 limits_.capacity);
   }
+  const auto is_theirs = [&](const JobPtr& job) { return job->client() == options.client; };
+  if (limits_.per_client > 0 && static_cast<std::size_t>(std::count_if(
+                                    line_.begin(), line_.end(), is_theirs)) >= limits_.per_client) {
+    return fail(ErrorCode::busy, "{} of your questions wait or run already: try again later",
+                limits_.per_client);
+  }
   auto job = std::make_shared<Job>(std::move(options), std::move(work));
   if (!job->work_.prepare) job->state_ = JobState::ready;
   line_.push_back(job);

@@ -16,8 +16,9 @@
 namespace tru::jobs {
 
 struct QueueLimits {
-  std::size_t capacity = 64;  // jobs that wait for their turn
-  std::size_t prepared = 16;  // jobs that prepare or are prepared: each holds what it opened
+  std::size_t capacity = 64;   // jobs that wait for their turn
+  std::size_t per_client = 0;  // jobs of one client that wait or run; 0: any number
+  std::size_t prepared = 16;   // jobs that prepare or are prepared: each holds what it opened
   std::chrono::milliseconds without_reader{30'000};  // a resumable job lives on for this long
   // A running job without a sign of life for this long is given up: the device hangs.
   std::chrono::milliseconds silence{600'000};
@@ -36,7 +37,7 @@ class JobQueue {
   // Begins to answer, `runners` jobs at a time. Jobs may be submitted before.
   void start(int runners);
 
-  // Errors: queue_full, shutting_down.
+  // Errors: queue_full, busy (per_client), shutting_down.
   Result<std::shared_ptr<Job>> submit(JobOptions options, Work work);
 
   // Stops the job, wherever it is; its last event says why. No effect on one that has ended.

@@ -71,7 +71,11 @@ void wait_for_text(Job& job) {
 }
 
 JobOptions named(std::string id, std::string owner = "me") {
-  return {std::move(id), std::move(owner), false, nullptr};
+  JobOptions options;
+  options.id = std::move(id);
+  options.client = owner;
+  options.owner = std::move(owner);
+  return options;
 }
 
 TEST(JobQueue, AnswersInTheOrderOfArrivalAndSaysWhoIsAhead) {
@@ -99,6 +103,23 @@ TEST(JobQueue, RefusesWhatDoesNotFitAndSaysWhenToComeBack) {
   EXPECT_GE(queue.retry_after_s(), 1);
   EXPECT_EQ(queue.counts().waiting, 2u);
   EXPECT_EQ(queue.counts().running, 1u);
+}
+
+TEST(JobQueue, LimitsWhatOneClientAsksAtATime) {
+  JobQueue queue({.per_client = 2});
+  queue.start(1);
+  const auto running = *queue.submit(named("1"), works_until_stopped());
+  ASSERT_TRUE(queue.submit(named("2"), answers("")));
+  EXPECT_EQ(queue.submit(named("3"), answers("")).error().code, ErrorCode::busy);
+  ASSERT_TRUE(queue.submit(named("4", "other"), answers("")));
+  queue.stop(*running, {ErrorCode::cancelled, ""});
+  read_all(*running);
+  bool taken = false;
+  for (int i = 0; i < 1000 && !taken; ++i) {
+    std::this_thread::sleep_for(10ms);
+    taken = queue.submit(named("5"), answers("")).has_value();
+  }
+  EXPECT_TRUE(taken);
 }
 
 TEST(JobQueue, WithoutRoomToWaitStillAnswersOneAtATime) {

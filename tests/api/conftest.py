@@ -1,14 +1,17 @@
 """What the tests of the service share."""
 import functools
 import http.server
+import sys
 import threading
 
 import openai
 import pytest
 
 import page
-from serving import DATA, PROGRAM, WAIT_S, Server
+from serving import DATA, PROGRAM, ROOT, WAIT_S, Server
 from stand_in import MediaSite
+
+sys.path.insert(0, str(ROOT / "tests" / "remote"))  # fake_vllm
 
 
 @pytest.fixture(scope="session")

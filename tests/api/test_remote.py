@@ -3,16 +3,13 @@ import json
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 
 import pytest
 
-from serving import ROOT, eventually
-
-sys.path.insert(0, str(ROOT / "tests" / "remote"))
-import fake_vllm as fake  # noqa: E402
+import fake_vllm as fake
+from serving import eventually
 
 ANSWER = "".join(fake.WORDS)
 QUESTION = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}

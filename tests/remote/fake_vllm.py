@@ -27,6 +27,7 @@ class FakeVllm:
         self.chat = answer()
         self.prompt_tokens = 100
         self.requests = []     # bodies of chat requests
+        self.headers = []      # and their headers
         self.left_after_s = []  # how long clients stayed that left before the end
         outer = self
 
@@ -134,6 +135,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.reply(*self.fake.tokenize(body))
         elif self.path == "/v1/chat/completions":
             if not self.refuse_key():
+                self.fake.headers.append(self.headers)
                 self.fake.requests.append(body)
                 self.fake.chat(self, body)
         else:

@@ -73,6 +73,7 @@ Result<HttpReply> HttpClient::send(const HttpRequest& request, std::stop_token s
   fetch::CurlHeaders headers;
   headers.add("Expect:");  // no waiting for leave to send
   if (!api_key_.empty()) headers.add("Authorization: Bearer " + api_key_);
+  if (!request.traceparent.empty()) headers.add("traceparent: " + request.traceparent);
   if (!request.body.empty()) {
     headers.add("Content-Type: application/json");
     curl_easy_setopt(easy, CURLOPT_POST, 1L);

@@ -25,6 +25,7 @@ struct HttpRequest {
   // Takes the body of an answer with status 200 instead of HttpReply::body. False ends the
   // transfer, which then counts as complete.
   std::function<bool(std::string_view)> on_data;
+  std::string traceparent{};  // the field; empty: none
 };
 
 class HttpClient {

@@ -125,7 +125,8 @@ RemoteBackend::Attempt RemoteBackend::ask(const ServerPool::Lease& server, Quest
                       std::move(*body),
                       config_.idle_timeout * kFirstTokenPatience,
                       config_.idle_timeout,
-                      {}};
+                      {},
+                      params.traceparent};
   request.on_data = [&](std::string_view bytes) {
     status = events.push(bytes);
     return status && !reader.ended();
