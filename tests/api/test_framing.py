@@ -216,11 +216,12 @@ def test_leaving_at_every_byte(server, way):
     eventually(lambda: server.open_files() <= before + 1, "connections stay open")
 
 
-def test_slow_headers(server):
-    """A byte now and then keeps no connection: 408 after ten seconds, and others see nothing."""
+def test_slow_headers(serving):
+    """A byte now and then keeps no connection: 408 when the time is over, others see nothing."""
+    server = serving(HEADER_TIMEOUT=2)
     slow = [connect(server) for _ in range(50)]
     begin, longest, data = time.monotonic(), 0, GOOD
-    while time.monotonic() - begin < 13:
+    while time.monotonic() - begin < 4:
         for connection in slow:
             try:
                 connection.sendall(data[:1])
@@ -245,8 +246,9 @@ def test_many_idle_connections(server):
         connection.close()
 
 
-def test_an_uploads_stall(server):
-    """60 s of grace, then less than 16 KiB/s is too slow; what came of the file is gone."""
+def test_an_uploads_stall(serving):
+    """After the grace, less than 16 KiB/s is too slow; what came of the file is gone."""
+    server = serving(UPLOAD_GRACE=2)
     head = request("Content-Length: 1000000", "Content-Type: video/mp4", method="POST",
                    path="/v1/videos")
     with connect(server, timeout_s=120) as connection:

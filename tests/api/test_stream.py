@@ -128,8 +128,9 @@ def test_not_resumable_ends_with_its_reader(talker, clip):
     assert talker.get(f"/v1/requests/{request_id}/events").status == 404
 
 
-def test_heartbeat_while_waiting(talker, clip):
-    """Two long answers stand before a third, which says nothing new for over 15 s."""
+def test_heartbeat_while_waiting(serving, clip):
+    """A long answer stands before another, which says nothing new for over a second."""
+    talker = serving("moe", TEMPERATURE=1, MAX_NEW_TOKENS=2048, HEARTBEAT=1)
     slow = [field("prompt", "x"), field("max_tokens", 32768)]
     with upload(talker, clip, *slow) as first, upload(talker, clip, *slow) as third:
         assert next(iter(first))[1] == "queued"
