@@ -132,15 +132,14 @@ def test_heartbeat_while_waiting(serving, clip):
     """A long answer stands before another, which says nothing new for over a second."""
     talker = serving("moe", TEMPERATURE=1, MAX_NEW_TOKENS=2048, HEARTBEAT=1)
     slow = [field("prompt", "x"), field("max_tokens", 32768)]
-    with upload(talker, clip, *slow) as first, upload(talker, clip, *slow) as third:
-        assert next(iter(first))[1] == "queued"
-        iterator = iter(third)
-        assert next(iterator)[1] == "queued"
-        third.response.fp.raw._sock.settimeout(40)  # pylint: disable=protected-access
-        while third.comments == 0:
-            line = third.response.readline()
-            assert line, "the stream ended"
-            third.comments += line.startswith(b":")
+    with upload(talker, clip, *slow) as first:
+        first.until("token")  # it runs: nobody overtakes it
+        with upload(talker, clip, *slow) as second:
+            assert next(iter(second))[1] == "queued"
+            while second.comments == 0:
+                line = second.response.readline()
+                assert line, "the stream ended"
+                second.comments += line.startswith(b":")
 
 
 def chat_events(server, clip, **fields):
