@@ -30,11 +30,14 @@ RUN cd ffmpeg-*/ && bash ../build_ffmpeg.sh /ffmpeg/installed \
 FROM ${BUILD_BASE} AS build
 ARG CUDA=OFF
 WORKDIR /src
-COPY tools/setup.sh tools/fetch_ggml tools/
+COPY tools/setup.sh tools/
 COPY deploy/install_build_packages.sh deploy/
 RUN bash deploy/install_build_packages.sh \
- && apt-get install -y --no-install-recommends libdav1d-dev \
- && tools/fetch_ggml
+ && apt-get install -y --no-install-recommends libdav1d-dev
+COPY tools/fetch_ggml tools/
+ARG EXTRA_CA
+ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+RUN printf '%s\n' "$EXTRA_CA" >> $PIP_CERT && tools/fetch_ggml
 COPY --from=ffmpeg /ffmpeg/installed /ffmpeg/installed
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
@@ -51,13 +54,15 @@ RUN PKG_CONFIG_PATH=/ffmpeg/installed/lib/pkgconfig \
  && install -D -m 0755 deploy/healthcheck.sh /rootfs/usr/lib/tru/bin/healthcheck
 
 FROM ${BUILD_BASE} AS page
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates npm
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip
+ARG EXTRA_CA
+ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 WORKDIR /src
 COPY tools tools
 COPY web web
 COPY docs docs
 COPY models/demo/samples models/demo/samples
-RUN tools/build_web
+RUN printf '%s\n' "$EXTRA_CA" >> $PIP_CERT && tools/build_web
 
 FROM ${RUN_BASE}
 ARG VERSION=dev

@@ -6,6 +6,9 @@
 #   --bases          first make the base image debian:12-slim with debootstrap, for machines
 #                    that reach no image registry (needs root and debootstrap)
 #   --host-network   build with the host's network
+#
+# Behind a proxy that opens TLS, the certificates in /usr/local/share/ca-certificates are trusted
+# while building.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=build/images
@@ -16,7 +19,7 @@ for argument in "$@"; do
     --host-network) network=(--network host) ;;
     api | web) images+=("$argument") ;;
     *)
-      sed -n '2,8s/^# \{0,1\}//p' "$0"
+      sed -n '2,11s/^# \{0,1\}//p' "$0"
       exit 2
       ;;
   esac
@@ -81,11 +84,13 @@ END
 if [ "$bases" = 1 ]; then make_base; fi
 version="$(sed -n 's/^project(tru VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)"
 revision="$(git rev-parse HEAD 2>/dev/null || echo unknown)"
+extra_ca="$(cat /usr/local/share/ca-certificates/*.crt 2>/dev/null || true)"
 epoch="$(git log -1 --format=%ct 2>/dev/null || date +%s)"
 for image in "${images[@]}"; do
   started=$SECONDS
   docker build "${network[@]}" -f "deploy/$image.Dockerfile" -t "tru-$image" \
-    --build-arg VERSION="$version" --build-arg REVISION="$revision" . >"$out/$image.log" 2>&1 || {
+    --build-arg VERSION="$version" --build-arg REVISION="$revision" \
+    --build-arg EXTRA_CA="$extra_ca" . >"$out/$image.log" 2>&1 || {
     tail -n 30 "$out/$image.log"
     echo "error: building tru-$image failed; the whole log is $out/$image.log"
     exit 1

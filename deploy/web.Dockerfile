@@ -9,12 +9,15 @@ ARG BUILD_BASE=debian:12-slim
 FROM ${BUILD_BASE} AS page
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip
 ARG NEXT_PUBLIC_API_URL=http://localhost:8000
+ARG EXTRA_CA
+ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 WORKDIR /src
 COPY tools tools
 COPY web web
 COPY docs docs
 COPY models/demo/samples models/demo/samples
-RUN NEXT_PUBLIC_API_URL=${NEXT_PUBLIC_API_URL} tools/build_web
+RUN printf '%s\n' "$EXTRA_CA" >> $PIP_CERT \
+ && NEXT_PUBLIC_API_URL=${NEXT_PUBLIC_API_URL} tools/build_web
 
 FROM ${BUILD_BASE} AS nginx
 RUN apt-get update && apt-get install -y --no-install-recommends nginx-light busybox-static
