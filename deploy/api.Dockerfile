@@ -42,12 +42,15 @@ COPY --from=ffmpeg /ffmpeg/installed /ffmpeg/installed
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY src src
-COPY models models
-COPY deploy deploy
+# No CPU_VARIANTS means all that ggml has.
+ARG CPU_VARIANTS=
 RUN PKG_CONFIG_PATH=/ffmpeg/installed/lib/pkgconfig \
-    cmake --preset release -DTRU_TESTS=OFF -DGGML_CUDA=${CUDA} \
- && ninja -C build tru \
- && DESTDIR=/rootfs cmake --install build --prefix /usr/lib/tru --strip \
+    cmake --preset release -DTRU_TESTS=OFF -DGGML_CUDA=${CUDA} -DTRU_CPU_VARIANTS=${CPU_VARIANTS} \
+ && ninja -C build tru
+COPY LICENSE ./
+COPY models models
+COPY deploy/healthcheck.sh deploy/
+RUN DESTDIR=/rootfs cmake --install build --prefix /usr/lib/tru --strip \
  && mkdir -p /rootfs/usr/lib/tru/lib \
  && cp -P /ffmpeg/installed/lib/lib*.so.* /rootfs/usr/lib/tru/lib/ \
  && cp /ffmpeg/installed/version /rootfs/usr/lib/tru/share/tru/ffmpeg-version \
