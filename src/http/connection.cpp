@@ -1,12 +1,14 @@
 #include "http/connection.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -48,6 +50,7 @@ Task<Connection::Received> Connection::fill(std::size_t max_bytes,
 
 Task<Connection::Received> Connection::receive(std::span<char> to,
                                                std::chrono::milliseconds within) {
+  if (ended()) co_return Received{Outcome::closed, 0};
   deadline_ = Clock::now() + within;
   timed_out_ = false;
   const auto [error, bytes] =
@@ -55,6 +58,14 @@ Task<Connection::Received> Connection::receive(std::span<char> to,
   deadline_ = Clock::time_point::max();
   if (!error) co_return Received{Outcome::ok, bytes + receive_present(to.subspan(bytes))};
   co_return Received{timed_out_ ? Outcome::timed_out : Outcome::closed, 0};
+}
+
+// Whether nothing more will come. After a read that did not fill its buffer, Asio waits for the
+// kernel's next event before it reads again; there is none if the end had come with the last bytes.
+bool Connection::ended() {
+  char next;
+  const auto bytes = ::recv(socket_.native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+  return bytes == 0 || (bytes < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 // What has arrived already, for large reads: fewer, larger pieces go to the disk.

@@ -61,6 +61,7 @@ class Connection {
  private:
   std::size_t receive_present(std::span<char> to);
   bool client_left();
+  bool ended();
 
   asio::ip::tcp::socket socket_;
   const asio::ip::address peer_;

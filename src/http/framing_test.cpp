@@ -22,8 +22,15 @@ Task<Response> post_echo(int&, Exchange& exchange) {
   co_return Response(200, "text/plain", std::move(body));
 }
 
+// Keeps the thread that serves all connections, so that what they receive meanwhile piles up.
+Task<Response> get_busy(int&, Exchange&) {
+  ::usleep(100'000);
+  co_return Response(204, "text/plain", "");
+}
+
 constexpr std::array kRoutes{
     Route<int>{Verb::get, "/", get_root},
+    Route<int>{Verb::get, "/busy", get_busy},
     Route<int>{Verb::post, "/echo", post_echo},
 };
 
@@ -229,6 +236,25 @@ TEST_F(FramingTest, AClientMayLeaveAtAnyByte) {
     EXPECT_TRUE(half.closes()) << end;
   }
   EXPECT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
+}
+
+TEST_F(FramingTest, SeesAnEndThatCameWithTheLastBytes) {
+  serve();
+  const std::string request = post("/echo", "0123456789");
+  for (const std::size_t cut : {1UL, 5UL, 15UL}) {
+    Client client(server->port());
+    ASSERT_TRUE(eventually([&] { return server->stats().connections_open == 1; }));
+    ::usleep(20'000);  // until it is being read from
+    Client other(server->port());
+    other.send("GET /busy HTTP/1.1\r\n" + kHost + "\r\n");
+    ::usleep(20'000);
+    client.send(request.substr(0, request.size() - cut));
+    client.end_sending();
+    EXPECT_TRUE(client.closes(2s)) << cut;
+    other.close();
+    client.close();
+    ASSERT_TRUE(eventually([&] { return server->stats().connections_open == 0; }));
+  }
 }
 
 TEST_F(FramingTest, AnswersAClientThatOnlyEndedSending) {
