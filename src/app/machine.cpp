@@ -27,7 +27,8 @@ std::string format_gib(double bytes) {
 }
 
 Result<double> checkpoint_bytes(const backend::NativeConfig& config) {
-  TRU_TRY(const auto checkpoint, weights::Checkpoint::open(config.model, config.hub_cache));
+  TRU_TRY(const auto checkpoint,
+          weights::Checkpoint::open(config.model, config.hub_cache, config.mmproj));
   double bytes = 0;
   for (const weights::MappedFile& file : checkpoint.files()) {
     bytes += static_cast<double>(file.bytes().size());

@@ -132,12 +132,19 @@ SettingValue text(std::string& field, std::string type) {
   return {std::move(type), "any text", assign, [&field] { return field; }};
 }
 
-SettingValue path(std::filesystem::path& field) {
+SettingValue folder(std::filesystem::path& field) {
   const auto assign = [&field](std::string_view value) {
     field = value;
     return true;
   };
   return {"DIR", "a folder", assign, [&field] { return field.string(); }};
+}
+
+SettingValue file(std::filesystem::path& field) {
+  SettingValue value = folder(field);
+  value.type = "FILE";
+  value.allowed = "a file";
+  return value;
 }
 
 SettingValue secret(std::string& field) {

@@ -30,7 +30,8 @@ SettingValue number(double& field, double least, double most);
 SettingValue number(int& field, double least, double most);
 SettingValue number(std::int64_t& field, double least, double most);
 SettingValue text(std::string& field, std::string type = "TEXT");
-SettingValue path(std::filesystem::path& field);
+SettingValue folder(std::filesystem::path& field);
+SettingValue file(std::filesystem::path& field);
 SettingValue secret(std::string& field);
 // Letter case does not matter; the field gets the spelling in `choices`.
 SettingValue choice(std::string& field, std::vector<std::string> choices);

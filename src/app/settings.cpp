@@ -21,13 +21,15 @@ void add_model(std::vector<Setting>& table, Settings& s) {
         "Checkpoint to use: its folder, a GGUF file with its mmproj beside it, or the name of one "
         "fetched with `tru pull`. Unset: the demo model.",
         "model"},
+       {model, "MMPROJ", file(s.native.mmproj),
+        "Vision file of a GGUF model, where several lie beside it or it lies elsewhere."},
        {model, "MODEL_BACKEND", choice(s.model_backend, {"hf", "vllm"}),
         "Who answers: `hf` is the engine in this program, which reads Hugging Face checkpoints; "
         "`vllm` is a vLLM server, or another one that is compatible with OpenAI's."},
        {model, "WEIGHTS", choice(s.native.weights, {"auto", "f32", "bf16", "int8", "int4"}),
         "Number format of the weights; `auto` is int8 for large models on a CPU, else the "
         "checkpoint's own."},
-       {model, "WEIGHT_CACHE", path(s.native.weight_cache.dir),
+       {model, "WEIGHT_CACHE", folder(s.native.weight_cache.dir),
         "Folder where converted weights are kept, so that the next start is quick; `off`: they are "
         "not. Unset: `$XDG_CACHE_HOME/tru/weights`, or `~/.cache/tru/weights`. 2 GiB of the disk "
         "stay free."},
@@ -107,10 +109,10 @@ void add_service(std::vector<Setting>& table, Settings& s) {
         "Seconds after which a stream of events that has nothing to say shows that it is alive."},
        {service, "SHUTDOWN_GRACE", number(s.service.shutdown_grace_s, 0, 3600),
         "Seconds that questions have to end in after SIGTERM; their answers have two more."},
-       {service, "UPLOAD_DIR", path(s.service.upload_dir),
+       {service, "UPLOAD_DIR", folder(s.service.upload_dir),
         "Where videos lie while they are worked on. Unset: a private folder under the system's "
         "temporary one."},
-       {service, "DATA_DIR", path(s.service.data_dir),
+       {service, "DATA_DIR", folder(s.service.data_dir),
         "What is kept: videos of `/v1/videos` and API keys. Unset: `$XDG_DATA_HOME/tru`, or "
         "`~/.local/share/tru`."}});
 }
@@ -129,7 +131,7 @@ void add_access(std::vector<Setting>& table, Settings& s) {
        {access, "MAX_REQUESTS_PER_KEY", number(s.access.max_requests_per_key, 1, 1e6),
         "Questions of one key, or of an address without one, that may wait or run at once. Unset: "
         "any number."},
-       {access, "AUDIT_LOG", path(s.access.audit_log),
+       {access, "AUDIT_LOG", file(s.access.audit_log),
         "File to which is appended who asked for what, and how it ended: one line of JSON each, "
         "without prompts. Unset: these lines stand in the log."},
        {access, "MAX_CONNECTIONS_PER_ADDRESS", number(s.access.max_connections_per_address, 1, 1e6),
@@ -150,10 +152,10 @@ void add_hub(std::vector<Setting>& table, Settings& s) {
                  "Token of the Hugging Face hub, for gated models. Unset: the one that "
                  "`huggingface-cli login` stored."},
                 {hub, "HF_ENDPOINT", url(s.hub.endpoint), "Hub, or a mirror of it."},
-                {hub, "HF_HOME", path(s.hub.home),
+                {hub, "HF_HOME", folder(s.hub.home),
                  "Folder of the hub's files; models are in `hub` below it. Unset: "
                  "`$XDG_CACHE_HOME/huggingface`, or `~/.cache/huggingface`."},
-                {hub, "HF_HUB_CACHE", path(s.native.hub_cache), "Folder of the models alone."},
+                {hub, "HF_HUB_CACHE", folder(s.native.hub_cache), "Folder of the models alone."},
                 {hub, "HF_HUB_OFFLINE", toggle(s.hub.offline), "1: never ask the hub."}});
 }
 

@@ -21,6 +21,7 @@ struct NativeConfig {
   int threads = 0;               // 0: all cores this process may use
   std::int64_t max_context = 0;  // tokens; 0: what the model allows and half of the memory holds
   std::filesystem::path hub_cache{};  // where ORG/NAME is looked for; empty: the usual folder
+  std::filesystem::path mmproj{};     // vision file of a GGUF model; empty: the one beside it
   weights::WeightCacheConfig weight_cache{};  // for `--device cpu`
 };
 

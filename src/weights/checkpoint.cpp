@@ -7,13 +7,18 @@
 
 namespace tru::weights {
 
-Result<Checkpoint> Checkpoint::open(std::string_view model,
-                                    const std::filesystem::path& hub_cache) {
+Result<Checkpoint> Checkpoint::open(std::string_view model, const std::filesystem::path& hub_cache,
+                                    const std::filesystem::path& mmproj) {
   TRU_TRY(std::filesystem::path dir, resolve_model_dir(model, hub_cache));
   if (is_gguf(dir)) {
-    TRU_TRY(const GgufPaths paths, find_gguf(dir));
+    TRU_TRY(const GgufPaths paths, find_gguf(dir, mmproj));
     TRU_TRY(GgufModel gguf, GgufModel::open(paths));
     return Checkpoint(std::move(gguf));
+  }
+  if (!mmproj.empty()) {
+    return fail(ErrorCode::model_invalid,
+                "{}: not a GGUF model; an mmproj file ({}) goes with those only", dir.string(),
+                mmproj.string());
   }
   TRU_CHECK(check_model_dir(dir));
   TRU_TRY(ModelConfig config, load_model_config(dir));

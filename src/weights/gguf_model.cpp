@@ -98,7 +98,7 @@ constexpr std::string_view kPatchEmbedding = "model.visual.patch_embed.proj.weig
 
 }  // namespace
 
-Result<GgufPaths> find_gguf(const fs::path& model) {
+Result<GgufPaths> find_gguf(const fs::path& model, const fs::path& chosen_mmproj) {
   std::error_code ec;
   GgufPaths paths;
   fs::path dir = model;
@@ -122,9 +122,16 @@ Result<GgufPaths> find_gguf(const fs::path& model) {
                                              "give the path of the one you mean"));
     paths.text = dir / text;
   }
+  if (!chosen_mmproj.empty()) {
+    Listing chosen;
+    add_file(chosen_mmproj, chosen);
+    TRU_CHECK(only_one(chosen.mmprojs, chosen.damaged, chosen_mmproj, "vision file", ""));
+    paths.mmproj = chosen_mmproj;
+    return paths;
+  }
   TRU_TRY(const std::string mmproj,
           only_one(listing.mmprojs, listing.damaged, dir, "vision file (mmproj-*.gguf)",
-                   "leave only the one you mean"));
+                   "leave only the one you mean, or name it with --mmproj"));
   paths.mmproj = dir / mmproj;
   return paths;
 }

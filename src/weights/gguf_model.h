@@ -18,9 +18,11 @@ struct GgufPaths {
   std::filesystem::path text, mmproj;
 };
 
-// The two files of the model: of a folder, or a text file and what lies beside it. Their metadata
-// tell them apart. Errors: model_invalid if one is missing, or if there are several, by name.
-Result<GgufPaths> find_gguf(const std::filesystem::path& model);
+// The two files of the model: of a folder, or a text file and what lies beside it; mmproj, if
+// given, is the vision file. Their metadata tell them apart. Errors: model_invalid if one is
+// missing, or if there are several, by name.
+Result<GgufPaths> find_gguf(const std::filesystem::path& model,
+                            const std::filesystem::path& mmproj = {});
 
 // The tokenizer as the text file has it; the views lie in it.
 struct GgufVocabulary {

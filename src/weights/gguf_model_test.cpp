@@ -88,6 +88,13 @@ TEST(GgufModel, FindsItsTwoFiles) {
   EXPECT_EQ(error_of(text), "");
   write_file(dir.path() / "mmproj-2.gguf", pair.mmproj.bytes());
   EXPECT_THAT(error_of(text), HasSubstr("mmproj-2.gguf, mmproj-model.gguf; leave only the one"));
+  EXPECT_EQ(find_gguf(text, dir.path() / "mmproj-2.gguf")->mmproj, dir.path() / "mmproj-2.gguf");
+  EXPECT_EQ(find_gguf(dir.path(), text).error().message,
+            dir.path().string() +
+                ": there are several text models: model-q4.gguf, model.gguf; "
+                "give the path of the one you mean");
+  EXPECT_THAT(find_gguf(text, text).error().message, HasSubstr("there is no vision file"));
+  EXPECT_THAT(find_gguf(text, dir.path() / "none.gguf").error().message, HasSubstr("no such file"));
 
   fs::remove(dir.path() / "mmproj-2.gguf");
   fs::remove(dir.path() / "mmproj-model.gguf");
@@ -102,6 +109,8 @@ TEST(GgufModel, PrefersSafetensorsInTheSameFolder) {
   write_file(dir.path() / "model-q4.gguf", "GGUF");
   EXPECT_EQ(error_of(dir.path()), "");
   EXPECT_FALSE(is_gguf(dir.path()));
+  const auto with_mmproj = Checkpoint::open(dir.path().string(), {}, "mmproj.gguf");
+  EXPECT_THAT(with_mmproj.error().message, HasSubstr("not a GGUF model"));
 }
 
 TEST(GgufModel, RefusesOtherModels) {
