@@ -1,5 +1,7 @@
 #if defined(__x86_64__)
 
+// GCC 12 takes its own _mm512_undefined_ps() for a mistake (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 
 #include <algorithm>

@@ -1,6 +1,8 @@
 // 512-bit vectors: a panel's 16 channels in one of them.
 #if defined(__x86_64__)
 
+// GCC 12 takes its own _mm512_undefined_ps() for a mistake (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 
 #include <algorithm>
