@@ -152,6 +152,13 @@ class Server:
         """The log's lines that are JSON objects."""
         return [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
 
+    def log_of(self, request_id, last="request"):
+        """The lines about a request, once the last of them is there: it follows the answer."""
+        def mine():
+            lines = [line for line in self.log() if line.get("request_id") == request_id]
+            return lines if any(line["event"] == last for line in lines) else None
+        return eventually(mine, f"no line {last} about {request_id}")
+
     def leftovers(self):
         """Files of uploads that are still there."""
         folders = (self.uploads, self.folder / "data" / "incoming")

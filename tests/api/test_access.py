@@ -189,8 +189,8 @@ def test_the_log(server, clip):
     assert max(map(len, lines)) <= 8192
     assert not any(byte < 32 or byte == 127 for line in lines for byte in line)
     assert marker.encode() not in b"\n".join(lines)
-    mine = [line for line in server.log() if line.get("request_id") == "logged-1"]
-    assert mine and any(line.get("status") == 200 for line in mine)
+    mine = server.log_of("logged-1")
+    assert any(line.get("status") == 200 for line in mine)
     assert any("decode" in json.dumps(line) and "generate" in json.dumps(line) for line in mine)
 
 

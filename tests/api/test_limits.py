@@ -95,8 +95,7 @@ def test_what_is_audited(starting, clip, tmp_path):
 
 def test_without_a_file_the_log_is_audited(server):
     server.request("GET", "/v1/models", headers={"X-Request-ID": "audited-1"})
-    line, = [line for line in server.log()
-             if line["event"] == "audit" and line["request_id"] == "audited-1"]
+    line = server.log_of("audited-1", "audit")[-1]
     assert (line["key"], line["outcome"]) == ("", "done")
 
 
@@ -119,7 +118,7 @@ def test_scopes(starting, tmp_path):
 def test_a_trace_is_logged(server):
     given = {"X-Request-ID": "traced-1", "traceparent": PARENT}
     assert server.ask("Hello", given, max_tokens=1).status == 200
-    mine = [line for line in server.log() if line.get("request_id") == "traced-1"]
+    mine = server.log_of("traced-1", "audit")
     assert {line["event"] for line in mine} >= {"request", "answered", "audit"}
     assert {line["trace_id"] for line in mine} == {TRACE}
 
@@ -129,7 +128,7 @@ def test_a_trace_is_logged(server):
 def test_a_broken_trace_is_ignored(server, value):
     name = f"broken-{abs(hash(value))}"
     assert server.get("/v1/models", {"X-Request-ID": name, "traceparent": value}).status == 200
-    assert not any("trace_id" in line for line in server.log() if line.get("request_id") == name)
+    assert not any("trace_id" in line for line in server.log_of(name))
 
 
 def test_a_trace_goes_on_to_the_remote_server(starting):
