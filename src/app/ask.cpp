@@ -98,7 +98,6 @@ json::object to_json(const Job& job, const pipeline::Answer& answer,
     object["prompt_token_ids"] = json::value_from(generation.prompt_token_ids);
   }
   object["video_report"] = pipeline::to_json(answer.videos);
-  object["reused_temporal_patches"] = answer.generation.reused_temporal_patches;
   object["timings_ms"] = pipeline::to_json(answer.timings);
   object["timings_ms"].get_object()["load"] = load_ms;
   return object;
@@ -125,6 +124,10 @@ void print_notes(const pipeline::Answer& answer) {
              generation.usage.prompt_tokens, answer.timings.first_token_ms / 1000);
   if (tokens > 1 && generate_s > 0) {
     fmt::print(stderr, ", then {:.1f} tokens/s", (tokens - 1) / generate_s);
+  }
+  if (generation.reused_temporal_patches > 0) {
+    fmt::print(stderr, "; {} frame pairs looked like the one before and were not encoded again",
+               generation.reused_temporal_patches);
   }
   fmt::print(stderr, "\n");
 }
