@@ -4,6 +4,10 @@ import os
 import pathlib
 import re
 import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -116,3 +120,33 @@ def ffmpeg(tmp_path_factory):
         return path
 
     return make
+
+
+@pytest.fixture
+def serve(start, model, tmp_path):
+    """serve(*flags, **settings) starts the service and returns a function that asks it."""
+
+    def run(*flags, **settings):
+        process = start("serve", "--port", "0", *model(), "--data-dir", tmp_path / "data", *flags,
+                        settings=settings)
+        for line in process.stderr:
+            if found := re.search(r"http://\S+?:(\d+)/", line):
+                break
+        else:
+            pytest.fail("the service did not start")
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        url = f"http://127.0.0.1:{found[1]}"
+        while get(url + "/v1/ready", {})[0] != 200:
+            time.sleep(0.02)
+        return lambda path, **headers: get(url + path, headers)
+
+    return run
+
+
+def get(url, headers):
+    """(status, headers, body)"""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as r:
+            return r.status, r.headers, r.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
