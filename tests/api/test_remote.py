@@ -18,15 +18,8 @@ QUESTION = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20
 @pytest.fixture
 def vllm():
     """vllm(...) starts a FakeVllm."""
-    running = []
-
-    def start(*arguments, **options):
-        running.append(fake.FakeVllm(*arguments, **options))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.close()
+    with fake.stand_ins() as start:
+        yield start
 
 
 @pytest.fixture

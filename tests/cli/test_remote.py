@@ -22,15 +22,8 @@ SECRETS = re.compile(r"secret|/models|\d+\.\d+\.\d+\.\d+|EngineDead")
 @pytest.fixture
 def server():
     """server(...) starts a FakeVllm."""
-    running = []
-
-    def start(*arguments, **options):
-        running.append(fake.FakeVllm(*arguments, **options))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.close()
+    with fake.stand_ins() as start:
+        yield start
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
     server.chat = stall_after(3)          # what POST /v1/chat/completions does
     server.requests                       # bodies that came, in order
 """
+import contextlib
 import http.server
 import json
 import pathlib
@@ -78,6 +79,14 @@ class FakeVllm:
             seconds = (first + second) / 2 / fps
             text += f"<{seconds:.1f} seconds><|vision_start|><|video_pad|><|vision_end|>"
         return f"<|vision_start|>{text}<|vision_end|>" if self.nested else text
+
+
+@contextlib.contextmanager
+def stand_ins():
+    """A function that starts a FakeVllm; all of them are closed at the end."""
+    with contextlib.ExitStack() as running:
+        yield lambda *arguments, **options: running.enter_context(
+            contextlib.closing(FakeVllm(*arguments, **options)))
 
 
 def error(status, message):
