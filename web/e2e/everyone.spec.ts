@@ -72,8 +72,14 @@ test('by keyboard alone', async ({ page, tru }) => {
   await page.getByTestId('plan-cost').waitFor();
   await press('Tab', '[data-testid="prompt-input"]');
   await page.keyboard.type('When does the green star appear?');
+  // The script that marks times may come after the answer.
+  await page.route('**/*.js', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await route.continue();
+  });
   await page.keyboard.press('Control+Enter');
   await tru.answered();
+  await tru.answer.getByTestId('time-chip').waitFor();
   await press('Shift+Tab', '[data-testid="time-chip"]');
   await tru.shot('18-keyboard');
   await page.keyboard.press('Enter');
