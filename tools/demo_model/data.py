@@ -111,13 +111,14 @@ def _motion(scene, s, t0, t1):
 
 def cell_factors(scene, times, a, b, least=MIN_CELL_PIXELS):
     """What there is to see in each merged cell: factors float32 [t * a * b, FACTORS], which of
-    them are certain (same shape, bool), and whether an object is there (bool [t * a * b])."""
+    them are certain (same shape, bool), and the object there (int [t, a * b], -1 for none)."""
     t = len(times) // 2
     areas = _areas(scene, times, a, b)
     factors = np.zeros((t, a, b, FACTORS), np.float32)
     factors[..., 0] = factors[..., len(COLORS) + 1] = 1.0  # nothing there
     certain = np.ones(factors.shape, bool)
     best = np.full((t, a, b), least - 1, np.float32)
+    owner = np.full((t, a, b), -1)
     for k, s in enumerate(scene.shapes):
         area = areas[k].reshape(t, 2, a, b).max(1)
         for i in range(t):
@@ -125,6 +126,7 @@ def cell_factors(scene, times, a, b, least=MIN_CELL_PIXELS):
             if not won.any():
                 continue
             best[i][won] = area[i][won]
+            owner[i][won] = k
             t0, t1 = times[2 * i], times[2 * i + 1]
             f, sure = np.zeros(FACTORS, np.float32), np.ones(FACTORS, bool)
             f[COLORS.index(s.color) + 1] = 1.0
@@ -146,7 +148,7 @@ def cell_factors(scene, times, a, b, least=MIN_CELL_PIXELS):
             factors[i][won] = f
             certain[i][won] = sure
             certain[i][won & (area[i] < 0.4 * area[i].max()), SHAPE_AT] = False  # a mere corner
-    return factors.reshape(-1, FACTORS), certain.reshape(-1, FACTORS), (best >= least).reshape(-1)
+    return factors.reshape(-1, FACTORS), certain.reshape(-1, FACTORS), owner.reshape(t, -1)
 
 
 def covers(ids, grid):
@@ -174,20 +176,39 @@ def imagined(rng, factors, certain):
     return f + noise * rng.standard_normal(f.shape, dtype=np.float32)
 
 
-def _branches(rng, asker, prompter, count):
+def _focus(scene, owner, seen_s, turns, prompter):
+    """The cells that tell what to say: a bool array [cells] for each labelled token of a dialogue,
+    all false where there are none."""
+    rows, starts, ends = [], np.array(seen_s[::2]), np.array(seen_s[1::2])
+    for q in turns:
+        spans = []
+        for first, s, period in q.about:
+            cells = owner == next(k for k, o in enumerate(scene.shapes) if o is s)
+            if period:
+                cells = cells & ((starts <= period[1]) & (ends >= period[0]))[:, None]
+            spans.append((first, cells.reshape(-1)))
+        nothing = np.zeros(owner.size, bool)
+        for end in prompter.ends(q.answer):
+            rows.append(next((cells for first, cells in spans[::-1] if first < end), nothing))
+        rows.append(nothing)  # of the end token
+    return rows
+
+
+def _branches(asker, prompter, count, focus):
+    """(ids, labels, kind, rows of focus) of each dialogue about one clip."""
     result = []
     for turns in asker.dialogues(count):
         ids, labels = prompter.turns([(q.text, q.answer) for q in turns])
-        result.append((ids, labels, turns[-1].kind))
+        result.append((ids, labels, turns[-1].kind, focus(turns)))
     return result
 
 
-def _question_first(rng, asker, prompter):
+def _question_first(rng, asker, prompter, focus):
     """One question that stands before the video, as some clients send it."""
     q = asker.dialogues(1)[0][0]
     asked = prompter.encode(q.text + ("\n" if rng.random() < 0.3 else ""))
     ids, labels = prompter.turns([("", q.answer)])
-    return asked, (ids, labels, q.kind)
+    return asked, (ids, labels, q.kind, focus([q]))
 
 
 def text_batch(rng, prompter, count=8, branches=6):
@@ -206,13 +227,14 @@ def text_batch(rng, prompter, count=8, branches=6):
     return dict(prompt.collate(prefixes, all_branches, prompter, None), kinds=kinds, patches=None)
 
 
-def batch(rng, grid, prompter, count, branches=6, frames=True):
+def batch(rng, grid, prompter, count, branches=6, frames=True, early=False):
     """A batch of `count` clips; branches = 0 leaves the text out (vision-only training),
-    frames=False the pictures: `factors` then are what an encoder would have made of them."""
+    frames=False the pictures: `factors` then are what an encoder would have made of them;
+    early=True means fewer of the questions whose answers are many digits."""
     height, width, t = grid
     image = t == 1
     pixels, factors, certain, there, cover = [], [], [], [], []
-    prefixes, all_branches, kinds = [], [], []
+    prefixes, all_branches, kinds, focus = [], [], [], []
     system = prompter_choice(rng) if rng.random() < 0.1 else None
     first = branches and not image and rng.random() < 0.04
     shape = (t, height // 16, width // 16)
@@ -235,20 +257,22 @@ def batch(rng, grid, prompter, count, branches=6, frames=True):
         else:
             factors.append(imagined(rng, cells[0], cells[1]))
         certain.append(cells[1])
-        there.append(cells[2])
+        there.append(cells[2].reshape(-1) >= 0)
         if not branches:
             continue
-        asker = Asker(rng, scene, indices, image=image)
+        focus_of = lambda turns: _focus(scene, cells[2], seen_s, turns, prompter)
+        asker = Asker(rng, scene, indices, image=image, early=early)
         media = prompter.media(shape, None if image else scenes.timestamps(indices, scene.fps))
         if first:
-            asked, branch = _question_first(rng, asker, prompter)
+            asked, branch = _question_first(rng, asker, prompter, focus_of)
             prefixes.append(prompter.opening(system) + asked + media)
             bs = [branch]
         else:
             prefixes.append(prompter.opening(system) + media)
-            bs = _branches(rng, asker, prompter, branches)
+            bs = _branches(asker, prompter, branches, focus_of)
         all_branches.append([(b[0], b[1]) for b in bs])
         kinds += [b[2] for b in bs]
+        focus += [row for b in bs for row in b[3]]
     join = lambda parts: torch.from_numpy(np.concatenate(parts))
     result = dict(grid=shape, factors=join(factors), kinds=kinds)
     if frames:
@@ -257,6 +281,7 @@ def batch(rng, grid, prompter, count, branches=6, frames=True):
         )
     if branches:
         result.update(prompt.collate(prefixes, all_branches, prompter, shape))
+        result.update(focus=torch.from_numpy(np.stack(focus)))
     return result
 
 

@@ -198,9 +198,12 @@ class Vision(nn.Module):
 
 
 class _Attention(nn.Module):
+    """Where it is `watched`, `scores` keeps how much each branch row looks at each place, before
+    the softmax, for the first query head of each key head: [n, kv_heads, rows, places]."""
+
     def __init__(self, c):
         super().__init__()
-        self.c = c
+        self.c, self.watched, self.scores = c, False, None
         q, kv, d = c["heads"] * c["head_dim"], c["kv_heads"] * c["head_dim"], c["hidden"]
         self.q_proj = Linear(d, q, bias=False)
         self.k_proj = Linear(d, kv, bias=False)
@@ -217,6 +220,9 @@ class _Attention(nn.Module):
         v = self.v_proj(x).view(n, s, c["kv_heads"], -1).transpose(1, 2)
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
+        if self.watched and mask is not None:
+            scores = q[:, ::group, prefix:] @ k[:, ::group].mT * c["head_dim"] ** -0.5
+            self.scores = scores + mask
         # The prefix is plainly causal; only the branches need the tree mask.
         parts = []
         if prefix:

@@ -36,7 +36,7 @@ def patches(frames):
 class Prompter:
     def __init__(self, tokenizer):
         self.tokenizer = tokenizer
-        self.cache = {}
+        self.cache, self.cache_ends = {}, {}
         token = tokenizer.token_to_id
         self.video_pad, self.image_pad = token("<|video_pad|>"), token("<|image_pad|>")
         self.vision_start, self.vision_end = token("<|vision_start|>"), token("<|vision_end|>")
@@ -50,6 +50,14 @@ class Prompter:
             if len(self.cache) < 200_000:
                 self.cache[text] = ids
         return ids
+
+    def ends(self, text):
+        """Where each token of encode(text) ends, in characters."""
+        ends = self.cache_ends.get(text)
+        if ends is None:
+            offsets = self.tokenizer.encode(text, add_special_tokens=False).offsets
+            ends = self.cache_ends[text] = [end for _, end in offsets]
+        return ends
 
     def media(self, grid, times_s):
         """Ids of one video, or of one image if times_s is None."""

@@ -23,6 +23,7 @@ class Question:
     text: str
     answer: str
     truth: dict = field(default_factory=dict)
+    about: list = field(default_factory=list)  # see Asker.told
 
 
 def _choose(rng, options):
@@ -77,8 +78,9 @@ class Asker:
     """Asks about one scene. Times in answers are those a viewer of the sampled frames can know:
     the middle between the last frame before an event and the first one after it."""
 
-    def __init__(self, rng, scene, indices, image=False, heldout=False):
+    def __init__(self, rng, scene, indices, image=False, heldout=False, early=False):
         self.rng, self.scene, self.image, self.heldout = rng, scene, image, heldout
+        self.kinds = self.KINDS | self.EARLY if early else self.KINDS
         self.seen_s = [i / scene.fps for i in indices]
         self.shapes = sorted(
             scene.shapes, key=lambda s: (COLORS.index(s.color), SHAPES.index(s.shape))
@@ -104,24 +106,36 @@ class Asker:
             options += ["the shape", "the object", "it"]
         return _choose(self.rng, options)
 
-    def _ask(self, kind, answer, truth=None, **names):
+    def _ask(self, kind, answer, truth=None, about=(), **names):
         wordings = WORDINGS[kind]
         pattern = wordings[-1] if self.heldout else _choose(self.rng, wordings[:-1])
         text = fill(self.rng, pattern, **names)
         if not self.heldout:
             text = _untidy(self.rng, text)
-        return Question(kind, text, answer, truth or {})
+        return Question(kind, text, answer, truth or {}, list(about))
+
+    def told(self, s, text, start=0):
+        """What a text about an object is about, from each character on: (first character, shape,
+        (from_s, to_s) or None for the whole clip). A time is about the frames around its event."""
+        spans = [(start, s, None)]
+        for m in re.finditer(r"(dis)?appears at (\[[^\]]*\])", text):
+            k = self._event_frame(s, "vanish" if m[1] else "appear")
+            spans.append((start + m.start(2), s, (self.seen_s[k - 1], self.seen_s[k])))
+            spans.append((start + m.end(2), s, None))
+        return spans
 
     # --- times ---
+
+    def _event_frame(self, s, which):
+        """The first seen frame after the event."""
+        flags = [s.visible(t) for t in self.seen_s]
+        return flags.index(True) if which == "appear" else len(flags) - flags[::-1].index(True)
 
     def event_s(self, s, which):
         """The seen time of "appear" or "vanish", or None without such an event."""
         if getattr(s, which + "_s") is None:
             return None
-        flags = [s.visible(t) for t in self.seen_s]
-        k = flags.index(True)
-        if which == "vanish":
-            k = len(flags) - flags[::-1].index(True)
+        k = self._event_frame(s, which)
         return (self.seen_s[k - 1] + self.seen_s[k]) / 2
 
     # --- answers ---
@@ -145,9 +159,14 @@ class Asker:
         return {key: getattr(s, key) for key in keys}
 
     def describe(self):
-        answer = " ".join(self.sentence(s) for s in self.shapes) or EMPTY
+        answer, about = "", []
+        for s in self.shapes:
+            sentence = self.sentence(s)
+            about += self.told(s, sentence, len(answer))
+            answer += sentence + " "
         truth = {"shapes": [self._facts(s) for s in self.shapes]}
-        return self._ask("describe_image" if self.image else "describe", answer, truth)
+        kind = "describe_image" if self.image else "describe"
+        return self._ask(kind, answer.rstrip() or EMPTY, truth, about)
 
     def count(self):
         n = len(self.shapes)
@@ -170,7 +189,11 @@ class Asker:
             ["it", "the shape", "the object"] if len(self.shapes) == 1 else []
         )
         return self._ask(
-            "color", f"The {s.shape} is {s.color}.", {"color": s.color}, s=_choose(self.rng, names)
+            "color",
+            f"The {s.shape} is {s.color}.",
+            {"color": s.color},
+            self.told(s, ""),
+            s=_choose(self.rng, names),
         )
 
     def shape(self):
@@ -180,8 +203,8 @@ class Asker:
         s = _choose(self.rng, options)
         names = [f"the {s.color} {_choose(self.rng, ('one', 'object', 'thing', 'shape'))}"]
         names += ["it", "the object"] if len(self.shapes) == 1 else []
-        answer = f"The {s.color} shape is {an(s.shape)}."
-        return self._ask("shape", answer, {"shape": s.shape}, c=_choose(self.rng, names))
+        answer, told = f"The {s.color} shape is {an(s.shape)}.", self.told(s, "")
+        return self._ask("shape", answer, {"shape": s.shape}, told, c=_choose(self.rng, names))
 
     def _pick(self):
         return _choose(self.rng, self.shapes) if self.shapes else None
@@ -191,7 +214,8 @@ class Asker:
         if s is None or self.image:
             return None
         answer = f"The {s.name} {MOTION_TEXT[s.motion]}."
-        return self._ask("direction", answer, {"motion": s.motion}, o=self.refer(s))
+        told = self.told(s, "")
+        return self._ask("direction", answer, {"motion": s.motion}, told, o=self.refer(s))
 
     def moves(self):
         s = self._pick()
@@ -202,7 +226,8 @@ class Asker:
             asked = s.motion
         answer = f"{'Yes' if asked == s.motion else 'No'}, it {MOTION_TEXT[s.motion]}."
         words = _choose(self.rng, MOTION_ASK[asked])
-        return self._ask("moves", answer, {"yes": asked == s.motion}, o=self.refer(s), d=words)
+        truth = {"yes": asked == s.motion}
+        return self._ask("moves", answer, truth, self.told(s, ""), o=self.refer(s), d=words)
 
     def presence(self):
         color, shape = _choose(self.rng, COLORS), _choose(self.rng, SHAPES)
@@ -217,15 +242,16 @@ class Asker:
                 shape = s.shape
         form = int(self.rng.integers(3))
         if form == 0:
-            name, yes = shape, any(s.shape == shape for s in self.shapes)
+            name, found = shape, [s for s in self.shapes if s.shape == shape]
         elif form == 1:
             name = f"{color} {_choose(self.rng, ('shape', 'object', 'thing'))}"
-            yes = any(s.color == color for s in self.shapes)
+            found = [s for s in self.shapes if s.color == color]
         else:
             name = f"{color} {shape}"
-            yes = any(s.name == name for s in self.shapes)
-        answer = f"Yes, there is {an(name)}." if yes else f"No, there is no {name}."
-        return self._ask("presence", answer, {"yes": yes}, q=name)
+            found = [s for s in self.shapes if s.name == name]
+        answer = f"Yes, there is {an(name)}." if found else f"No, there is no {name}."
+        about = self.told(found[0], "") if found else []
+        return self._ask("presence", answer, {"yes": bool(found)}, about, q=name)
 
     def when(self, s, which):
         seen = self.event_s(s, which)
@@ -244,8 +270,8 @@ class Asker:
             s = self._pick()
         else:
             return None
-        truth = {"time_s": getattr(s, which + "_s")}
-        return self._ask(which, self.when(s, which), truth, o=self.refer(s))
+        truth, answer = {"time_s": getattr(s, which + "_s")}, self.when(s, which)
+        return self._ask(which, answer, truth, self.told(s, answer), o=self.refer(s))
 
     def appear(self):
         return self._event("appear")
@@ -259,14 +285,18 @@ class Asker:
         order = sorted(self.shapes, key=lambda s: s.appear_s or 0.0)
         if len(order) > 1 and (order[1].appear_s or 0.0) - (order[0].appear_s or 0.0) < 1.2:
             return None
-        return self._ask("first", f"The {order[0].name} appears first.", {"name": order[0].name})
+        name, about = order[0].name, self.told(order[0], "")
+        return self._ask("first", f"The {name} appears first.", {"name": name}, about)
 
     def json(self):
         if self.image:
             items = [{"color": s.color, "shape": s.shape} for s in self.shapes]
         else:
             items = [{"color": s.color, "shape": s.shape, "motion": s.motion} for s in self.shapes]
-        return self._ask("json", json.dumps(items), {"items": items})
+        answer = json.dumps(items)
+        starts = [m.start() for m in re.finditer("{", answer)]
+        about = [(start, s, None) for start, s in zip(starts, self.shapes)]
+        return self._ask("json", answer, {"items": items}, about)
 
     def box(self):
         s = self._pick()
@@ -290,14 +320,15 @@ class Asker:
         # The name first: what is said last leads to the place, as in the other answers.
         answer = json.dumps({"label": s.name, "bbox_2d": rounded})
         name = f"the {s.name}" if len(self.shapes) > 1 else self.refer(s)
-        return self._ask("box", answer, {"box": exact}, o=name, w=words)
+        return self._ask("box", answer, {"box": exact}, [(0, s, (t, t))], o=name, w=words)
 
     def size(self):
         options = [s for s in self.shapes if s.size]
         if not options:
             return None
         s = _choose(self.rng, options)
-        return self._ask("size", f"The {s.name} is {s.size}.", {"size": s.size}, o=self.refer(s))
+        answer, told = f"The {s.name} is {s.size}.", self.told(s, "")
+        return self._ask("size", answer, {"size": s.size}, told, o=self.refer(s))
 
     def other(self):
         return self._ask("other", REFUSAL, {"refusal": True})
@@ -313,17 +344,17 @@ class Asker:
         if s is None:
             return None
         kind = _choose(self.rng, [k for k in FOLLOW_UPS if k != question.kind])
-        text = _choose(self.rng, FOLLOW_UPS[kind])
         if kind == "color":
-            return Question(kind, text, f"The {s.shape} is {s.color}.", {"color": s.color})
-        if kind == "shape":
-            return Question(
-                kind, text, f"The {s.color} shape is {an(s.shape)}.", {"shape": s.shape}
-            )
-        if kind == "direction":
-            answer = f"The {s.name} {MOTION_TEXT[s.motion]}."
-            return Question(kind, text, answer, {"motion": s.motion})
-        return Question(kind, text, self.when(s, kind), {"time_s": getattr(s, kind + "_s")})
+            answer, truth = f"The {s.shape} is {s.color}.", {"color": s.color}
+        elif kind == "shape":
+            answer, truth = f"The {s.color} shape is {an(s.shape)}.", {"shape": s.shape}
+        elif kind == "direction":
+            answer, truth = f"The {s.name} {MOTION_TEXT[s.motion]}.", {"motion": s.motion}
+        else:
+            answer, truth = self.when(s, kind), {"time_s": getattr(s, kind + "_s")}
+        return Question(
+            kind, _choose(self.rng, FOLLOW_UPS[kind]), answer, truth, self.told(s, answer)
+        )
 
     KINDS = {
         "describe": 1.2,
@@ -342,11 +373,14 @@ class Asker:
         "other": 0.4,
     }  # fmt: skip
 
+    # While words are still unknown: boxes and times are many digits that none could guess yet, and
+    # they drown what could be learnt first.
+    EARLY = {"box": 0.3, "appear": 1.0, "vanish": 1.0, "direction": 2.0, "moves": 0.7, "shape": 0.8}
+
     def dialogues(self, n):
         """n lists of one or two questions, of different kinds where the scene allows."""
-        kinds = list(self.KINDS)
-        weights = [self.KINDS[k] for k in kinds]
-        total = sum(weights)
+        kinds, total = list(self.kinds), sum(self.kinds.values())
+        weights = list(self.kinds.values())
         result, used = [], set()
         while len(result) < n:
             kind = kinds[int(self.rng.choice(len(kinds), p=[w / total for w in weights]))]

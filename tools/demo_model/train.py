@@ -30,6 +30,7 @@ PARTS_SHARE = 0.33  # of the CPU budget goes to the two halves apart
 STEP_COST = 6.0  # GFLOP of a forward pass, per process and step
 BRANCHES = {"vision": 0, "language": 8, "all": 12}  # questions on one clip
 MUON_LR, ADAM_LR, AUX_WEIGHT = 8e-3, 2e-3, 0.5
+WATCHED_LAYERS, FOCUS_WEIGHT = (1, 2), 0.3
 EXCHANGE_STEPS = 5
 ALL_LR = 0.6  # first factor of the learning rate in the last stage; falls in a straight line
 
@@ -101,6 +102,7 @@ class Head(torch.nn.Module):
 
 
 CLASSES = (data.COLOR_AT, data.SHAPE_AT, data.MOTION_AT)
+COLOR_AT, SHAPE_AT, MOTION_AT = CLASSES
 SHARPNESS = 8.0  # from a feature of 0 to 1 to a logit
 
 
@@ -131,6 +133,35 @@ def vision_loss(head, basis, merged, inner, b):
     return loss + 3.0 * cover, right + [float(cover.detach())]
 
 
+def name_factors(model, prompter, basis):
+    """Starts the embedding of each word that names a factor in that factor's direction, so that
+    a word and what it names are alike from the first step."""
+    table = model.model.language_model.embed_tokens.weight
+    named = {name: COLOR_AT.start + 1 + i for i, name in enumerate(data.COLORS)}
+    named |= {name: SHAPE_AT.start + 1 + i for i, name in enumerate(data.SHAPES)}
+    named |= {name: MOTION_AT.start + i for i, name in enumerate(data.CELL_MOTIONS)}
+    named["stay"] = named["still"]
+    with torch.no_grad():
+        for token in range(prompter.tokenizer.get_vocab_size()):
+            word = prompter.tokenizer.decode([token]).strip(' "').lower()
+            at = named.get(word, named.get(word.removesuffix("s")))
+            if at is not None:
+                table[token] = 0.3 * table[token] + basis[at]
+
+
+def focus_loss(attention, b):
+    """How little the watched heads look at the cells that tell what to say next."""
+    rows = b["focus"].any(1).nonzero()[:, 0]
+    places, length = b["places"][rows], b["ids"].shape[1]
+    clip = places // length
+    cells = b["seen"].nonzero()[:, 1].reshape(len(b["ids"]), -1)
+    share = attention.scores.log_softmax(-1)
+    share = share[clip, :, places % length - b["prefix"]]  # [rows, heads, places]
+    share = share.gather(2, cells[clip][:, None].expand(-1, share.shape[1], -1))
+    share = share.masked_fill(~b["focus"][rows][:, None], float("-inf")).logsumexp(-1)
+    return -share.mean()
+
+
 def text_loss(model, b, visual, taps, tally):
     hidden = model.hidden(b["ids"], b["positions"], b["seen"], visual, taps, b["prefix"], b["mask"])
     logits = model.logits(hidden.reshape(-1, hidden.shape[-1])[b["places"]])
@@ -157,6 +188,11 @@ class Run:
         torch.manual_seed(args.seed)
         vocab = -(-self.prompter.tokenizer.get_vocab_size() // 32) * 32
         self.model, self.head, self.basis = DemoModel(vocab), Head(), factor_basis()
+        name_factors(self.model, self.prompter, self.basis)
+        layers = self.model.model.language_model.layers
+        self.watched = [layers[i].self_attn for i in WATCHED_LAYERS]
+        for attention in self.watched:
+            attention.watched = True
         matrices, others = split(self.model, self.head, stage)
         self.params = matrices + others
         self.muon = Muon(matrices)
@@ -204,15 +240,17 @@ class Run:
         seed = [self.args.seed, STAGES.index(self.stage), self.step]
         rng, shared = np.random.default_rng([*seed, self.rank]), np.random.default_rng(seed)
         aux, right, loss = torch.zeros(()), [math.nan] * 5, torch.zeros(())
+        looking = torch.zeros(())
         seeing = self.stage != "language"
         if self.stage != "vision" and self.step % 40 == 39:
             text_loss(self.model, data.text_batch(rng, self.prompter), None, [], tally).backward()
-            return math.nan, math.nan, right
+            return math.nan, math.nan, right + [math.nan]
         h, w, t = data.choose_grid(shared, progress)
         t = 2 if self.stage == "vision" else t
         branches = BRANCHES[self.stage]
         count = max(2, round(STEP_COST / data.clip_cost(h, w, t, branches)))
-        b = data.batch(rng, (h, w, t), self.prompter, min(count, 16), branches, seeing)
+        early = self.stage == "language" and progress < 0.5
+        b = data.batch(rng, (h, w, t), self.prompter, min(count, 16), branches, seeing, early)
         if seeing:
             visual, taps, inner = self.model.model.visual(b["patches"], *b["grid"][1:])
             aux, right = vision_loss(self.head, self.basis, visual, inner[0], b)
@@ -220,8 +258,10 @@ class Run:
             visual, taps = b["factors"] @ self.basis, []
         if branches:
             loss = text_loss(self.model, b, visual, taps, tally)
-        (loss + (AUX_WEIGHT if self.stage == "all" else 1.0) * aux).backward()
-        return float(loss.detach()), float(aux.detach()), right
+            looking = sum(focus_loss(a, b) for a in self.watched) / len(self.watched)
+        whole = loss + (AUX_WEIGHT if self.stage == "all" else 1.0) * aux
+        (whole + FOCUS_WEIGHT * looking).backward()
+        return float(loss.detach()), float(aux.detach()), right + [float(looking.detach())]
 
     @torch.no_grad()
     def exchange(self, progress):
