@@ -179,7 +179,8 @@ def imagined(rng, factors, certain):
 def _focus(scene, owner, seen_s, turns, prompter):
     """The cells that tell what to say: a bool array [cells] for each labelled token of a dialogue,
     all false where there are none."""
-    rows, starts, ends = [], np.array(seen_s[::2]), np.array(seen_s[1::2])
+    starts, ends = np.array(seen_s[::2]), np.array(seen_s[1::2])
+    rows, nothing = [], np.zeros(owner.size, bool)
     for q in turns:
         spans = []
         for first, s, period in q.about:
@@ -187,7 +188,6 @@ def _focus(scene, owner, seen_s, turns, prompter):
             if period:
                 cells = cells & ((starts <= period[1]) & (ends >= period[0]))[:, None]
             spans.append((first, cells.reshape(-1)))
-        nothing = np.zeros(owner.size, bool)
         for end in prompter.ends(q.answer):
             rows.append(next((cells for first, cells in spans[::-1] if first < end), nothing))
         rows.append(nothing)  # of the end token

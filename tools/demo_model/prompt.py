@@ -36,28 +36,29 @@ def patches(frames):
 class Prompter:
     def __init__(self, tokenizer):
         self.tokenizer = tokenizer
-        self.cache, self.cache_ends = {}, {}
+        self.cache = {}
         token = tokenizer.token_to_id
         self.video_pad, self.image_pad = token("<|video_pad|>"), token("<|image_pad|>")
         self.vision_start, self.vision_end = token("<|vision_start|>"), token("<|vision_end|>")
         self.im_start, self.im_end = token("<|im_start|>"), token("<|im_end|>")
 
-    def encode(self, text):
-        """Token ids of plain text; turns repeat often, hence the cache."""
-        ids = self.cache.get(text)
-        if ids is None:
-            ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+    def _encoded(self, text):
+        """(token ids of plain text, where each token ends in characters); turns repeat often,
+        hence the cache."""
+        found = self.cache.get(text)
+        if found is None:
+            encoding = self.tokenizer.encode(text, add_special_tokens=False)
+            found = encoding.ids, [end for _, end in encoding.offsets]
             if len(self.cache) < 200_000:
-                self.cache[text] = ids
-        return ids
+                self.cache[text] = found
+        return found
+
+    def encode(self, text):
+        return self._encoded(text)[0]
 
     def ends(self, text):
         """Where each token of encode(text) ends, in characters."""
-        ends = self.cache_ends.get(text)
-        if ends is None:
-            offsets = self.tokenizer.encode(text, add_special_tokens=False).offsets
-            ends = self.cache_ends[text] = [end for _, end in offsets]
-        return ends
+        return self._encoded(text)[1]
 
     def media(self, grid, times_s):
         """Ids of one video, or of one image if times_s is None."""

@@ -155,11 +155,10 @@ def focus_loss(attention, b):
     places, length = b["places"][rows], b["ids"].shape[1]
     clip = places // length
     cells = b["seen"].nonzero()[:, 1].reshape(len(b["ids"]), -1)
-    share = attention.scores.log_softmax(-1)
-    share = share[clip, :, places % length - b["prefix"]]  # [rows, heads, places]
-    share = share.gather(2, cells[clip][:, None].expand(-1, share.shape[1], -1))
+    scores = attention.scores[clip, :, places % length - b["prefix"]]  # [rows, heads, places]
+    share = scores.log_softmax(-1).gather(2, cells[clip][:, None].expand(-1, scores.shape[1], -1))
     share = share.masked_fill(~b["focus"][rows][:, None], float("-inf")).logsumexp(-1)
-    return -share.mean()
+    return -share.sum() / max(share.numel(), 1)  # a batch may ask only what no cell tells
 
 
 def text_loss(model, b, visual, taps, tally):
