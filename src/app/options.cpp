@@ -157,6 +157,8 @@ Result<backend::BackendConfig> backend_config(Settings& settings,
   config.servers.base_urls = vllm.base_urls;
   config.servers.api_key = vllm.api_key;
   config.servers.model = settings.native.model;
+  config.servers.hub_cache = settings.native.hub_cache;
+  config.servers.mmproj = settings.native.mmproj;
   config.servers.max_context = settings.native.max_context;
   config.servers.frame_format =
       vllm.frame_format == "png" ? backend::FrameFormat::png : backend::FrameFormat::jpeg;

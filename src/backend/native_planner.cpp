@@ -30,9 +30,7 @@ Result<std::int64_t> choose_max_context(std::int64_t wanted, std::int64_t model_
 
 Result<NativePlanner> NativePlanner::load(const NativeConfig& config) {
   TRU_TRY(weights::Checkpoint opened,
-          weights::Checkpoint::open(
-              config.model, config.hub_cache.empty() ? weights::hub_cache_dir() : config.hub_cache,
-              config.mmproj));
+          weights::Checkpoint::open(config.model, config.hub_cache, config.mmproj));
   auto checkpoint = std::make_shared<const weights::Checkpoint>(std::move(opened));
   TRU_TRY(ModelText text, load_model_text(checkpoint->dir(), checkpoint->gguf()));
   TRU_TRY(tensor::Device device, tensor::Device::open(config.device, config.threads));

@@ -19,12 +19,12 @@ namespace tru::weights {
 class Checkpoint {
  public:
   // model: a folder in the layout of the Hugging Face hub, ORG/NAME of a model pulled into
-  // hub_cache, a folder with GGUF files or the text file of those (gguf_model.h). Weights are
-  // mapped, not read; every tensor that the configuration asks for is there with its shape and a
-  // Dtype. mmproj: the vision file of a GGUF model, if it is not the only one beside the text
-  // file. Errors: model_invalid, one line.
+  // hub_cache (resolve_model_dir), a folder with GGUF files or the text file of those
+  // (gguf_model.h). Weights are mapped, not read; every tensor that the configuration asks for is
+  // there with its shape and a Dtype. mmproj: the vision file of a GGUF model, if it is not the
+  // only one beside the text file. Errors: model_invalid, one line.
   static Result<Checkpoint> open(std::string_view model,
-                                 const std::filesystem::path& hub_cache = hub_cache_dir(),
+                                 const std::filesystem::path& hub_cache = {},
                                  const std::filesystem::path& mmproj = {});
 
   const ModelConfig& config() const { return config_; }

@@ -102,7 +102,9 @@ Result<fs::path> resolve_model_dir(std::string_view model, const fs::path& hub_c
                 "weights",
                 model);
   }
-  if (is_hub_id(model)) return resolve_hub_id(model, hub_cache);
+  if (is_hub_id(model)) {
+    return resolve_hub_id(model, hub_cache.empty() ? hub_cache_dir() : hub_cache);
+  }
   return fail(ErrorCode::model_invalid, "{}: no such {}", model,
               path.extension() == ".gguf" ? "file" : "folder");
 }

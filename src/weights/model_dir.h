@@ -20,7 +20,8 @@ std::filesystem::path hub_cache_dir();
 std::string hub_id_of_snapshot(const std::filesystem::path& dir);
 
 // A folder or a *.gguf file that exists is itself; ORG/NAME is the snapshot that refs/main of the
-// cache names. Errors: model_invalid, with what to do about it.
+// cache names. hub_cache: empty for hub_cache_dir(). Errors: model_invalid, with what to do about
+// it.
 Result<std::filesystem::path> resolve_model_dir(std::string_view model,
                                                 const std::filesystem::path& hub_cache);
 

@@ -4,6 +4,8 @@
 #include <png.h>
 
 #include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
 
 #include "backend/native_planner.h"
 #include "backend/remote/frame_code.h"
@@ -39,7 +41,7 @@ struct Sent {
                                           media,
                                           frames,
                                           {"F"},
-                                          RemotePlanner::load("")->vision(),
+                                          RemotePlanner::load({})->vision(),
                                           FrameFormat::jpeg},
                                          params));
   }
@@ -131,7 +133,7 @@ TEST(WireMessages, RefusesWhatHasNoPlace) {
 }
 
 TEST(RemotePlanner, CountsLikeTheNativeEngine) {
-  const auto planner = RemotePlanner::load(TRU_TEST_DATA "/models/dense-tied");
+  const auto planner = RemotePlanner::load({.model = TRU_TEST_DATA "/models/dense-tied"});
   ASSERT_TRUE(planner) << planner.error().message;
   const std::vector<text::Message> messages = {
       {"user", {{PartKind::video, "", 0}, {PartKind::text, "What moves?", 0}}}};
@@ -150,14 +152,31 @@ TEST(RemotePlanner, CountsLikeTheNativeEngine) {
   EXPECT_GT(count(traits), exact + 100);  // small images are enlarged
 
   // Without a local copy: no fewer.
-  const auto published = RemotePlanner::load("Nobody/Has-Pulled-This");
+  const auto published = RemotePlanner::load({.model = "Nobody/Has-Pulled-This"});
   ASSERT_TRUE(published) << published.error().message;
   traits = {};
   traits.transport = FrameTransport::frame_list;
   const auto guess = (*published->build_prompt(messages, {kVideo}, traits))->num_tokens();
   EXPECT_GE(guess, 40);
   EXPECT_EQ(published->vision().video_max_pixels, 25165824);
-  EXPECT_FALSE(RemotePlanner::load(TRU_TEST_DATA "/media"));
+  EXPECT_FALSE(RemotePlanner::load({.model = TRU_TEST_DATA "/media"}));
+}
+
+TEST(Planner, FindsPulledModelsInTheConfiguredCache) {
+  namespace fs = std::filesystem;
+  const fs::path cache = fs::path(testing::TempDir()) / "configured-hub";
+  const fs::path model = cache / "models--Some--Model";
+  fs::remove_all(cache);
+  fs::create_directories(model / "snapshots");
+  fs::create_directories(model / "refs");
+  fs::create_directory_symlink(TRU_TEST_DATA "/models/dense-tied", model / "snapshots/abc");
+  std::ofstream(model / "refs/main") << "abc";
+
+  const auto planner = RemotePlanner::load({.model = "Some/Model", .hub_cache = cache});
+  ASSERT_TRUE(planner) << planner.error().message;
+  EXPECT_NE(planner->tokenizer(), nullptr);
+  const auto native = NativePlanner::load({.model = "Some/Model", .hub_cache = cache});
+  EXPECT_TRUE(native) << native.error().message;
 }
 
 TEST(FrameCode, PngKeepsEveryBit) {

@@ -27,7 +27,7 @@ void pause(int attempt, std::stop_token stop) {
 Result<std::unique_ptr<RemoteBackend>> RemoteBackend::connect(const RemoteConfig& config,
                                                               std::unique_ptr<LocalServer> own,
                                                               std::stop_token stop) {
-  TRU_TRY(RemotePlanner planner, RemotePlanner::load(config.model));
+  TRU_TRY(RemotePlanner planner, RemotePlanner::load(config));
   auto pool = ServerPool::open(config, stop);
   if (!pool && pool.error().code == ErrorCode::backend_unavailable) {
     return fail(ErrorCode::config_invalid,

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -12,10 +13,12 @@ namespace tru::backend {
 enum class FrameFormat { jpeg, png };  // png: bit for bit, and four times as large
 
 struct RemoteConfig {
-  std::vector<std::string> base_urls;  // http(s)://HOST:PORT, with or without /v1
-  std::string api_key;
-  std::string model;             // a local copy of the checkpoint: folder or ORG/NAME
-  std::int64_t max_context = 0;  // tokens; 0: what the server allows
+  std::vector<std::string> base_urls{};  // http(s)://HOST:PORT, with or without /v1
+  std::string api_key{};
+  std::string model{};  // a local copy of the checkpoint: folder, GGUF file or ORG/NAME; or empty
+  std::filesystem::path hub_cache{};  // where ORG/NAME is looked for; empty: the usual folder
+  std::filesystem::path mmproj{};     // vision file of a GGUF model; empty: the one beside it
+  std::int64_t max_context = 0;       // tokens; 0: what the server allows
   FrameFormat frame_format = FrameFormat::jpeg;
 
   std::chrono::milliseconds connect_timeout{5000};

@@ -41,22 +41,22 @@ VisionLimits limits_of(const weights::ModelConfig& config) {
 
 }  // namespace
 
-Result<RemotePlanner> RemotePlanner::load(const std::string& model) {
-  const auto dir = weights::resolve_model_dir(model, weights::hub_cache_dir());
-  if (model.empty() || (!dir && weights::is_hub_id(model))) {
+Result<RemotePlanner> RemotePlanner::load(const RemoteConfig& config) {
+  const auto dir = weights::resolve_model_dir(config.model, config.hub_cache);
+  if (config.model.empty() || (!dir && weights::is_hub_id(config.model))) {
     return RemotePlanner(kPublishedLimits, PlainText::published());
   }
   if (!dir) return tl::unexpected(dir.error());
   std::optional<weights::GgufModel> gguf;
   if (weights::is_gguf(*dir)) {
-    TRU_TRY(const weights::GgufPaths paths, weights::find_gguf(*dir));
+    TRU_TRY(const weights::GgufPaths paths, weights::find_gguf(*dir, config.mmproj));
     TRU_TRY(gguf, weights::GgufModel::open(paths));
   }
-  TRU_TRY(const weights::ModelConfig config,
+  TRU_TRY(const weights::ModelConfig traits,
           gguf ? gguf->config() : weights::load_model_config(*dir));
   TRU_TRY(ModelText text, load_model_text(*dir, gguf ? &*gguf : nullptr));
   const auto added = text.tokenizer.added_tokens();
-  RemotePlanner planner(limits_of(config), PlainText({added.begin(), added.end()}));
+  RemotePlanner planner(limits_of(traits), PlainText({added.begin(), added.end()}));
   planner.local_.emplace(std::move(text));
   return planner;
 }

@@ -34,7 +34,7 @@ class RemotePlanner {
  public:
   // Errors: model_invalid for a folder that is not a checkpoint; a name that was not pulled is
   // none.
-  static Result<RemotePlanner> load(const std::string& model);
+  static Result<RemotePlanner> load(const RemoteConfig& config);
 
   const VisionLimits& vision() const { return vision_; }
   const PlainText& plain_text() const { return plain_; }
