@@ -11,6 +11,7 @@
 #include "backend/remote/frame_code.h"
 #include "backend/remote/remote_planner.h"
 #include "base/base64.h"
+#include "weights/test_gguf.h"
 
 namespace tru::backend {
 namespace {
@@ -177,6 +178,20 @@ TEST(Planner, FindsPulledModelsInTheConfiguredCache) {
   EXPECT_NE(planner->tokenizer(), nullptr);
   const auto native = NativePlanner::load({.model = "Some/Model", .hub_cache = cache});
   EXPECT_TRUE(native) << native.error().message;
+}
+
+TEST(RemotePlanner, TakesTheVisionFileThatIsNamed) {
+  namespace fs = std::filesystem;
+  const weights::TempDir dir;
+  const fs::path text = weights::make_gguf(TRU_TEST_DATA "/models/dense-tied").write(dir.path());
+  EXPECT_TRUE(RemotePlanner::load({.model = text.string()}));
+  const fs::path vision = dir.path() / "elsewhere" / "vision.gguf";
+  fs::create_directories(vision.parent_path());
+  fs::rename(dir.path() / "mmproj-model.gguf", vision);
+  EXPECT_FALSE(RemotePlanner::load({.model = text.string()}));
+  const auto planner = RemotePlanner::load({.model = text.string(), .mmproj = vision});
+  ASSERT_TRUE(planner) << planner.error().message;
+  EXPECT_NE(planner->tokenizer(), nullptr);
 }
 
 TEST(FrameCode, PngKeepsEveryBit) {

@@ -52,11 +52,11 @@ Result<RemotePlanner> RemotePlanner::load(const RemoteConfig& config) {
     TRU_TRY(const weights::GgufPaths paths, weights::find_gguf(*dir, config.mmproj));
     TRU_TRY(gguf, weights::GgufModel::open(paths));
   }
-  TRU_TRY(const weights::ModelConfig traits,
+  TRU_TRY(const weights::ModelConfig model,
           gguf ? gguf->config() : weights::load_model_config(*dir));
   TRU_TRY(ModelText text, load_model_text(*dir, gguf ? &*gguf : nullptr));
   const auto added = text.tokenizer.added_tokens();
-  RemotePlanner planner(limits_of(traits), PlainText({added.begin(), added.end()}));
+  RemotePlanner planner(limits_of(model), PlainText({added.begin(), added.end()}));
   planner.local_.emplace(std::move(text));
   return planner;
 }
