@@ -20,9 +20,31 @@ test.beforeAll(() => {
 });
 test.afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Presses Cancel as soon as the page says that it is at `stage`, however short that is. */
+/**
+ * Presses Cancel as soon as the page says that it is at `stage`. The events of the answer reach the
+ * page one at a time: the stages overlap, and two that come together would be drawn as the later.
+ */
 async function cancelAt(page: Page, stage: string): Promise<void> {
   await page.evaluate((wanted) => {
+    const send = window.fetch;
+    window.fetch = async (...request) => {
+      const response = await send(...request);
+      const type = response.headers.get('content-type') ?? '';
+      if (!response.body || !type.startsWith('text/event-stream')) return response;
+      let rest = '';
+      const oneAtATime = new TransformStream<string, string>({
+        async transform(chunk, controller) {
+          const events = (rest + chunk).split('\n\n');
+          rest = events.pop() ?? '';
+          for (const event of events) {
+            controller.enqueue(`${event}\n\n`);
+            await new Promise((drawn) => setTimeout(drawn, 50));
+          }
+        },
+      });
+      const text = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(oneAtATime);
+      return new Response(text.pipeThrough(new TextEncoderStream()), response);
+    };
     new MutationObserver((_, observer) => {
       const progress = document.querySelector('[data-testid="progress"]');
       if (!progress?.querySelector('[role="status"]')?.textContent?.includes(wanted)) return;
