@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "app/commands.h"
 #include "app/exit_code.h"
@@ -43,6 +45,14 @@ Job question_job(const AskOptions& options, std::vector<pipeline::MediaRef> medi
   return job;
 }
 
+// Where the question should stand there is a video: its question was forgotten.
+bool is_medium(const std::string& word) {
+  const bool address = word.starts_with("http://") || word.starts_with("https://");
+  std::error_code unreadable;  // then it is no file
+  return (address && word.find(' ') == std::string::npos) ||
+         std::filesystem::is_regular_file(word, unreadable);
+}
+
 Result<std::vector<Job>> make_jobs(const AskOptions& options,
                                    const std::vector<pipeline::MediaRef>& media) {
   std::vector<Job> jobs;
@@ -57,6 +67,11 @@ Result<std::vector<Job>> make_jobs(const AskOptions& options,
     if (options.words.empty()) {
       return fail(ErrorCode::invalid_argument,
                   "no question was given; try: tru ask clip.mp4 \"What happens?\"");
+    }
+    if (is_medium(options.words.back())) {
+      return fail(ErrorCode::invalid_argument,
+                  "no question was given about {0}; try: tru ask {0} \"What happens?\"",
+                  options.words.back());
     }
     const auto is_video = [](const auto& ref) { return ref.kind == text::PartKind::video; };
     if (options.together || std::count_if(media.begin(), media.end(), is_video) <= 1) {

@@ -126,6 +126,13 @@ def test_a_question_without_words_is_usage(refused):
     assert "question" in refused(2, "ask")
 
 
+@pytest.mark.parametrize("address", [None, "https://example.org/clip.mp4"])
+def test_a_video_without_a_question_is_usage(refused, clip, address):
+    video = address or clip("odd_24fps.mp4")
+    line = refused(2, "ask", video)
+    assert f'no question was given about {video}; try: tru ask {video} "What happens?"' in line
+
+
 def test_control_c_ends_it_at_once(start, clip, model):
     process = start("ask", clip("long_12s.mp4"), "What?", *model(), "--max-tokens", "32768",
                     "--temperature", "2", "--top-k", "0", "--top-p", "1")
