@@ -1,4 +1,5 @@
 option(TRU_TESTS "build the unit tests" ON)
+option(TRU_KERNEL_BENCH "build bin/bench_kernels" OFF)
 set(TRU_SANITIZE "" CACHE STRING "sanitizers, such as address,undefined or thread")
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)

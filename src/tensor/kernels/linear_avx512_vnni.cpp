@@ -29,7 +29,7 @@ struct Avx512Vnni {
   static constexpr int kStepColumns = 4;
 
   static Int dot(Int sum, Int weights, Int inputs) {
-    return _mm512_dpbusd_epi32(sum, weights, inputs);
+    return pinned(_mm512_dpbusd_epi32(sum, weights, inputs));
   }
 
   template <PackedFormat format>

@@ -16,13 +16,6 @@ struct Vectors256 {
   static constexpr int kVectors = 2;
   static constexpr int kTilePanels = 1;
 
-  // Keeps a sum where it is. With 16 registers for 12 sums, GCC 12 would else add up products
-  // before it adds them to their sums, run out of registers and keep the sums in memory.
-  static Int pinned(Int sum) {
-    asm("" : "+x"(sum));
-    return sum;
-  }
-
   static Int load_bytes(const std::byte* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
