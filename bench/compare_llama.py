@@ -80,6 +80,8 @@ def ask_llama(args):
     vision_ms = re.findall(r"batch encoding done in (\d+) ms", log)
     prompt = re.search(r"prompt eval time = +([\d.]+) ms / +(\d+) tokens", log)  # vision included
     rate = re.search(r"  eval time = .* ([\d.]+) tokens per second", log)
+    if not (encoded and vision_ms and prompt and rate):
+        raise SystemExit("llama-mtmd-cli logs its times in other words than this script knows")
     return figures(int(prompt[2]), sum(map(int, encoded)), sum(map(int, vision_ms)) / 1e3,
                    float(prompt[1]) / 1e3, float(rate[1]))
 
@@ -92,6 +94,9 @@ def main():
         for name, ask in asks.items():
             rounds[name].append(ask(args))
             print(f"round {number + 1}, {name}:", json.dumps(rounds[name][-1]), flush=True)
+    seen = {name: rounds[name][0]["video_tokens"] for name in asks}
+    if len(set(seen.values())) > 1:
+        raise SystemExit(f"not the same video tokens, so no comparison: {seen}; see --help on CLIP")
     print(f"\n| {' | '.join(['', *asks, 'ratio'])} |\n|---|---|---|---|")
     for row, title in ROWS.items():
         ours, theirs = (statistics.median(one[row] for one in rounds[name]) for name in asks)
