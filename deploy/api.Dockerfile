@@ -77,14 +77,15 @@ LABEL org.opencontainers.image.title="TRU" \
       org.opencontainers.image.revision="${REVISION}"
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates tini \
-      libboost-json1.81.0 libboost-url1.81.0 libfmt9 libpcre2-8-0 libutf8proc2 libjpeg62-turbo \
-      libdav1d6 libcurl4 libbrotli1 zlib1g libstdc++6 \
+      libboost-json1.81.0 libfmt9 libpcre2-8-0 libutf8proc2 libjpeg62-turbo libpng16-16 \
+      libprometheus-cpp-core1.0 libdav1d6 libcurl4 libbrotli1 zlib1g libstdc++6 \
  && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*.log /var/log/apt /usr/share/doc \
       /usr/share/man /usr/share/locale \
  && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin tru \
  && install -d -o tru -g tru -m 0700 /data /models
 COPY --from=build /rootfs/usr/lib/tru /usr/lib/tru
 COPY --from=page /src/web/out /usr/lib/tru/share/tru/web
+RUN ! LD_LIBRARY_PATH=/usr/lib/tru/lib ldd /usr/lib/tru/bin/tru | grep 'not found'
 USER 10001:10001
 ENV PATH=/usr/lib/tru/bin:$PATH LD_LIBRARY_PATH=/usr/lib/tru/lib \
     HOST=0.0.0.0 PORT=8000 DATA_DIR=/data HF_HOME=/models UPLOAD_DIR=/tmp/tru
