@@ -6,7 +6,7 @@ namespace tru::api {
 namespace {
 
 std::string name_of(const std::string& key, const http::Exchange& exchange) {
-  return key.empty() ? http::rate_limit_name(exchange.peer()) : "key " + key;
+  return key.empty() ? http::rate_limit_name(exchange.client()) : "key " + key;
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 
 namespace tru::app {
 
-// Whether only this machine can reach what listens there.
-bool is_loopback(const std::string& host);
+// Whether only this machine can reach the service, and no proxy lets others in.
+bool is_local(const Settings& settings);
 
 // Whether the service asks for an API key, as AUTH and HOST say.
 bool needs_keys(const Settings& settings);

@@ -207,9 +207,9 @@ Finding check_access(const Settings& settings) {
     finding.health = Health::fail;
     finding.detail = "API keys are needed and there are none";
     finding.fix = "make one with: tru keys add NAME";
-  } else if (!needed && !is_loopback(settings.service.host)) {
+  } else if (!needed && !is_local(settings)) {
     finding.health = Health::warn;
-    finding.fix = "the whole network can use it: unset AUTH, or set HOST=127.0.0.1";
+    finding.fix = "others can use it too: unset AUTH, or set HOST=127.0.0.1 and no TRUSTED_PROXIES";
   }
   return finding;
 }

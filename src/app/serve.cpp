@@ -36,9 +36,10 @@ Result<api::AccessKeys> access_keys(const Settings& settings) {
   if (needed && ring.empty()) {
     return fail(
         ErrorCode::config_invalid,
-        "AUTH is {} and HOST is {}, so API keys are needed and there are none: run tru keys "
+        "AUTH is {} and HOST is {}{}, so API keys are needed and there are none: run tru keys "
         "add NAME, set API_KEYS, or AUTH=off to let everybody in",
-        settings.access.auth, settings.service.host);
+        settings.access.auth, settings.service.host,
+        settings.access.trusted_proxies.empty() ? "" : " behind TRUSTED_PROXIES");
   }
   return api::AccessKeys(std::make_shared<store::KeyRing>(std::move(ring)), needed);
 }
@@ -136,6 +137,12 @@ std::vector<http::Guard> make_guards(const AccessSettings& access, const api::Ac
   return guards;
 }
 
+// What not every request has.
+void add_optional(json::object& line, const http::AccessRecord& record) {
+  if (!record.proxy.empty()) line["proxy"] = record.proxy;
+  if (!record.trace_id.empty()) line["trace_id"] = record.trace_id;
+}
+
 void log_request(Log& log, const http::AccessRecord& record) {
   // Probes come every few seconds and say nothing.
   const bool probe = record.route == "/v1/health" || record.route == "/v1/ready";
@@ -150,7 +157,7 @@ void log_request(Log& log, const http::AccessRecord& record) {
                     {"bytes_in", record.bytes_in},
                     {"bytes_out", record.bytes_out},
                     {"duration_ms", record.duration_ms}};
-  if (!record.trace_id.empty()) line["trace_id"] = record.trace_id;
+  add_optional(line, record);
   log.write(level, "request", std::move(line));
 }
 
@@ -170,7 +177,7 @@ void log_audit(Log& log, const http::AccessRecord& record) {
                                                       : "failed"},
                     {"status", record.status},
                     {"code", record.code}};
-  if (!record.trace_id.empty()) line["trace_id"] = record.trace_id;
+  add_optional(line, record);
   log.write("info", "audit", std::move(line));
 }
 
@@ -184,6 +191,7 @@ http::ServerConfig server_config(const Settings& settings, api::Service& service
   config.limits.heartbeat = std::chrono::seconds(settings.service.heartbeat_s);
   config.limits.connections_per_address =
       static_cast<std::size_t>(settings.access.max_connections_per_address);
+  config.trusted_proxies = settings.access.trusted_proxies;
   config.guards = make_guards(settings.access, service.keys);
   config.cors = http::Cors(settings.access.cors_origins);
   config.render = api::render;

@@ -216,6 +216,33 @@ SettingValue origins(std::vector<std::string>& field) {
               is_origin);
 }
 
+SettingValue networks(std::vector<Network>& field) {
+  SettingValue value;
+  value.type = "ADDRESS[/BITS],...";
+  value.allowed =
+      "addresses and networks such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32 (no names, no bits "
+      "set "
+      "beyond the length, no /0), separated by commas";
+  value.assign = [&field](std::string_view given) {
+    const auto items = parse_list(given);
+    if (!items) return false;
+    std::vector<Network> parsed;
+    for (const std::string& item : *items) {
+      const auto network = Network::parse(item);
+      if (!network) return false;
+      parsed.push_back(*network);
+    }
+    field = std::move(parsed);
+    return true;
+  };
+  value.show = [&field] {
+    std::vector<std::string> shown;
+    for (const Network& network : field) shown.push_back(network.text());
+    return fmt::format("{}", fmt::join(shown, ","));
+  };
+  return value;
+}
+
 SettingValue ports(std::vector<int>& field) {
   SettingValue value;
   value.type = "PORT,...";

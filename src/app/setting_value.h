@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address.h"
+
 namespace tru::app {
 
 // One field of Settings, seen as text. Refers to the field it was made from.
@@ -42,6 +44,7 @@ SettingValue texts(std::vector<std::string>& field, std::string type = "TEXT,...
 SettingValue secrets(std::vector<std::string>& field);
 SettingValue urls(std::vector<std::string>& field);
 SettingValue origins(std::vector<std::string>& field);  // scheme://host[:port]
+SettingValue networks(std::vector<Network>& field);     // addresses too
 SettingValue ports(std::vector<int>& field);
 SettingValue rate(RateLimit& field);    // "60/m"; per s, m, h or d
 SettingValue volume(RateLimit& field);  // "500MB/h"; KB, MB, GB or TB per s, m, h or d

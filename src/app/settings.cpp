@@ -121,7 +121,9 @@ void add_access(std::vector<Setting>& table, Settings& s) {
   table.insert(
       table.end(),
       {{access, "AUTH", choice(s.access.auth, {"auto", "on", "off"}),
-        "Whether an API key is needed; `auto`: unless `HOST` is a loopback address."},
+        "Whether an API key is needed; `auto`: unless `HOST` is a loopback address and there are "
+        "no "
+        "`TRUSTED_PROXIES`."},
        {access, "API_KEYS", secrets(s.access.api_keys),
         "Keys that may do everything, beside those of `tru keys`."},
        {access, "RATE_LIMIT", rate(s.access.rate_limit),
@@ -135,7 +137,12 @@ void add_access(std::vector<Setting>& table, Settings& s) {
         "File to which is appended who asked for what, and how it ended: one line of JSON each, "
         "without prompts. Unset: these lines stand in the log."},
        {access, "MAX_CONNECTIONS_PER_ADDRESS", number(s.access.max_connections_per_address, 1, 1e6),
-        "Connections of one address at once; this machine's own are not counted."},
+        "Connections of one address at once; this machine's own are not counted. Behind "
+        "`TRUSTED_PROXIES`: requests of one client at once."},
+       {access, "TRUSTED_PROXIES", networks(s.access.trusted_proxies),
+        "Proxies that tell in `X-Forwarded-For` for whom they ask: limits count that client, and "
+        "the "
+        "log names it. From others the field is not read."},
        {access, "CORS_ORIGINS", origins(s.access.cors_origins),
         "Web pages of other origins that may use the service."},
        {access, "ALLOWED_HOSTS", texts(s.access.allowed_hosts, "NAME,..."),

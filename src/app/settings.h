@@ -58,6 +58,7 @@ struct AccessSettings {
   int max_connections_per_address = 64;
   std::vector<std::string> cors_origins = {"http://localhost:3000", "http://web:3000"};
   std::vector<std::string> allowed_hosts;
+  std::vector<Network> trusted_proxies;
   bool allow_private_urls = false;
   std::vector<int> allowed_url_ports = {80, 443, 8000, 8080, 8443};
 };

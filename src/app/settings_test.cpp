@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 
+#include "app/access.h"
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/machine.h"
@@ -167,6 +168,29 @@ TEST(Settings, EveryOneIsAFlagAndFlagsWin) {
   for (const Setting& setting : settings_table(fields)) {
     EXPECT_NE(command.get_option_no_throw(setting.flag()), nullptr) << setting.name;
   }
+}
+
+TEST(Settings, TrustedProxiesAreAddressesAndNetworks) {
+  const auto settings = read({{"TRUSTED_PROXIES", "10.0.0.0/8, ::1,2001:db8::/32"}});
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->access.trusted_proxies.size(), 3);
+  EXPECT_FALSE(settings->access.trusted_proxies[0].contains(*Address::parse("192.0.2.1")));
+  EXPECT_EQ(read({{"TRUSTED_PROXIES", R"(["192.0.2.1"])"}})->access.trusted_proxies.size(), 1);
+  for (const char* bad : {"nginx", "10.0.0.1/8", "0.0.0.0/0", "10.0.0.0/8 ::1", "*", "[1]"}) {
+    const auto refused = read({{"TRUSTED_PROXIES", bad}});
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_THAT(refused.error().message,
+                testing::AllOf(HasSubstr("TRUSTED_PROXIES is '"), HasSubstr("no names")));
+  }
+}
+
+TEST(Access, AutoAsksForKeysUnlessOnlyThisMachineCanReachIt) {
+  EXPECT_FALSE(needs_keys(*read({})));
+  EXPECT_FALSE(needs_keys(*read({{"HOST", "::1"}})));
+  EXPECT_TRUE(needs_keys(*read({{"HOST", "0.0.0.0"}})));
+  // A proxy on this machine lets others in, however local its connections are.
+  EXPECT_TRUE(needs_keys(*read({{"TRUSTED_PROXIES", "127.0.0.1"}})));
+  EXPECT_FALSE(needs_keys(*read({{"TRUSTED_PROXIES", "127.0.0.1"}, {"AUTH", "off"}})));
 }
 
 TEST(Settings, WhatIsShownIsReadBackTheSame) {

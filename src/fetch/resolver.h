@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "base/result.h"
-#include "fetch/address.h"
 
 namespace tru::fetch {
 

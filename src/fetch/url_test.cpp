@@ -2,8 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "fetch/address.h"
-
 namespace tru::fetch {
 namespace {
 
@@ -88,73 +86,6 @@ TEST(Url, TellsPathsFromWebAddresses) {
   EXPECT_TRUE(is_web_url("HTTPS://a"));
   EXPECT_FALSE(is_web_url("clips/http.mp4"));
   EXPECT_FALSE(is_web_url("file:///a"));
-}
-
-TEST(Address, SpecialRangesAreNotPublic) {
-  for (const char* text : {"0.0.0.0",
-                           "0.1.2.3",
-                           "10.0.0.1",
-                           "100.64.0.1",
-                           "100.100.100.200",
-                           "100.127.255.255",
-                           "127.0.0.1",
-                           "127.255.255.254",
-                           "169.254.169.254",
-                           "172.16.0.1",
-                           "172.31.255.255",
-                           "192.0.0.1",
-                           "192.0.2.1",
-                           "192.88.99.1",
-                           "192.168.255.255",
-                           "198.18.0.1",
-                           "198.19.255.255",
-                           "198.51.100.1",
-                           "203.0.113.1",
-                           "224.0.0.1",
-                           "239.255.255.255",
-                           "240.0.0.1",
-                           "255.255.255.255",
-                           "168.63.129.16",
-                           "::",
-                           "::1",
-                           "::127.0.0.1",
-                           "::ffff:127.0.0.1",
-                           "::ffff:169.254.169.254",
-                           "::ffff:7f00:1",
-                           "64:ff9b::7f00:1",
-                           "64:ff9b::a9fe:a9fe",
-                           "64:ff9b:1::1",
-                           "100::1",
-                           "2001::1",
-                           "2001:20::1",
-                           "2001:db8::1",
-                           "2002:7f00:1::",
-                           "3fff::1",
-                           "fc00::1",
-                           "fd00:ec2::254",
-                           "fe80::1",
-                           "fec0::1",
-                           "ff02::1",
-                           "4000::1"}) {
-    const auto address = Address::parse(text);
-    ASSERT_TRUE(address) << text;
-    EXPECT_FALSE(address->is_public()) << text;
-  }
-  for (const char* text :
-       {"1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.255.255",
-        "172.32.0.0", "192.167.255.255", "223.255.255.255", "::ffff:8.8.8.8", "64:ff9b::808:808",
-        "2606:4700:4700::1111", "2a00::1", "2001:200::1"}) {
-    const auto address = Address::parse(text);
-    ASSERT_TRUE(address) << text;
-    EXPECT_TRUE(address->is_public()) << text;
-  }
-  EXPECT_FALSE(Address::parse("127.1"));
-}
-
-TEST(Address, KnowsThisMachine) {
-  EXPECT_THAT(own_addresses(), testing::Contains(*Address::parse("127.0.0.1")));
-  EXPECT_EQ(Address::parse("::ffff:8.8.8.8")->text(), "8.8.8.8");
-  EXPECT_EQ(Address::parse("2001:db8:0::1")->text(), "2001:db8::1");
 }
 
 }  // namespace

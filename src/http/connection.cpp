@@ -21,8 +21,8 @@ constexpr std::size_t kLargeRead = 32 << 10;
 
 }  // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, asio::ip::address peer)
-    : socket_(std::move(socket)), peer_(std::move(peer)) {
+Connection::Connection(asio::ip::tcp::socket socket, const Address& peer)
+    : socket_(std::move(socket)), peer_(peer) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);

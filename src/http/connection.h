@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/address.h"
 #include "http/task.h"
 
 namespace tru::http {
@@ -25,9 +26,9 @@ class Connection {
     std::size_t bytes = 0;  // above 0 if ok
   };
 
-  Connection(asio::ip::tcp::socket socket, asio::ip::address peer);
+  Connection(asio::ip::tcp::socket socket, const Address& peer);
 
-  const asio::ip::address& peer() const { return peer_; }
+  const Address& peer() const { return peer_; }
   std::string_view buffered() const { return std::string_view(buffer_).substr(begin_, size_); }
   void consume(std::size_t bytes);
 
@@ -64,7 +65,7 @@ class Connection {
   bool ended();
 
   asio::ip::tcp::socket socket_;
-  const asio::ip::address peer_;
+  const Address peer_;
   std::string buffer_;
   std::size_t begin_ = 0;
   std::size_t size_ = 0;  // of what is buffered, from begin_ on

@@ -36,6 +36,9 @@ Exchange::Exchange(Session& session, RequestHead head)
     : session_(session),
       head_(std::move(head)),
       id_(request_id(head_)),
+      proxied_(is_in(session.context_.config.trusted_proxies, session.connection_.peer())),
+      client_(
+          client_of(head_, session.connection_.peer(), session.context_.config.trusted_proxies)),
       trace_(trace_of(head_)),
       body_(std::make_unique<BodyReader>(session.connection_, head_, session.limits_)) {}
 
@@ -47,10 +50,6 @@ const std::string& Exchange::param(std::string_view name) const {
       std::find_if(params.begin(), params.end(), [&](auto& param) { return param.first == name; });
   TRU_ASSERT(found != params.end());
   return found->second;
-}
-
-const asio::ip::address& Exchange::peer() const {
-  return session_.connection_.peer();
 }
 
 std::stop_token Exchange::stop() const {

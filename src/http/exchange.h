@@ -2,7 +2,6 @@
 // request's headers to the end of the answer.
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/address.h"
 #include "http/event_stream.h"
 #include "http/headers.h"
 #include "http/problem.h"
@@ -49,7 +49,11 @@ class Exchange {
 
   // X-Request-ID: the client's if it is sane, else 128 random bits in hex.
   const std::string& id() const { return id_; }
-  const asio::ip::address& peer() const;
+
+  // Who asks, by address: never a trusted proxy that says for whom.
+  const Address& client() const { return client_; }
+  // Whether it came over a trusted proxy, even one that does not say for whom.
+  bool proxied() const { return proxied_; }
 
   // Stops within 1 s when the client leaves, and at the end of a shutdown's grace. A client that
   // only closes its sending side counts as gone (as in nginx). Watched as soon as the whole body
@@ -97,6 +101,9 @@ class Exchange {
   Session& session_;
   RequestHead head_;
   std::string id_;
+  bool proxied_;
+  Address client_;
+  std::shared_ptr<void> place_;  // of the client, while this lasts
   RouteMatch match_;
   std::string user_;
   std::optional<TraceContext> trace_;

@@ -1,6 +1,7 @@
 #include "http/guards.h"
 
 #include <algorithm>
+#include <boost/asio/ip/address_v4.hpp>
 #include <utility>
 
 #include "http/text.h"

@@ -1,10 +1,10 @@
 #include "http/rate_limiter.h"
 
 #include <algorithm>
-#include <boost/asio/ip/network_v6.hpp>
 #include <cmath>
 
 #include "base/assert.h"
+#include "http/client_address.h"
 
 namespace tru::http {
 
@@ -64,12 +64,9 @@ std::size_t RateLimiter::num_clients() const {
   return buckets_.size();
 }
 
-std::string rate_limit_name(const boost::asio::ip::address& address) {
-  namespace ip = boost::asio::ip;
-  if (address.is_v4()) return address.to_string();
-  const ip::address_v6 v6 = address.to_v6();
-  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
-  return ip::make_network_v6(v6, 64).canonical().to_string();
+std::string rate_limit_name(const Address& address) {
+  const std::string name = client_network(address).text();
+  return address.is_ipv4() ? name : name + "/64";
 }
 
 }  // namespace tru::http

@@ -1,7 +1,6 @@
 // So many requests, or bytes, in so long a time for each client: a token bucket that fills evenly.
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -9,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+
+#include "base/address.h"
 
 namespace tru::http {
 
@@ -59,6 +60,6 @@ class RateLimiter {
 };
 
 // The name under which an address is counted: an IPv6 host owns a whole /64.
-std::string rate_limit_name(const boost::asio::ip::address& address);
+std::string rate_limit_name(const Address& address);
 
 }  // namespace tru::http

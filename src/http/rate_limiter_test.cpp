@@ -109,9 +109,7 @@ TEST(RateLimiter, CountsRightlyFromSeveralThreads) {
 }
 
 TEST(RateLimitName, IsTheAddressOrTheNetworkOfAnIPv6Host) {
-  const auto name = [](const char* text) {
-    return rate_limit_name(boost::asio::ip::make_address(text));
-  };
+  const auto name = [](const char* text) { return rate_limit_name(*Address::parse(text)); };
   EXPECT_EQ(name("192.0.2.7"), "192.0.2.7");
   EXPECT_EQ(name("::ffff:192.0.2.7"), "192.0.2.7");
   EXPECT_EQ(name("2001:db8:1:2:3:4:5:6"), name("2001:db8:1:2:ffff::1"));

@@ -12,7 +12,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
 #include <ctime>
-#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -39,20 +38,6 @@ std::string http_date() {
   return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc)};
 }
 
-asio::ip::address plain(const asio::ip::address& address) {  // ::ffff:1.2.3.4 is 1.2.3.4
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-}
-
-// What counts as one client: an IPv6 network of /64 belongs to one, who can use all of its
-// addresses.
-asio::ip::address client_of(const asio::ip::address& peer) {
-  if (!peer.is_v6() || peer.is_loopback()) return peer;
-  auto bytes = peer.to_v6().to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
-  return asio::ip::address_v6(bytes);
-}
-
 // A connection each and their files: many systems give a program 1,024 unless it asks.
 void raise_file_limit() {
   rlimit limit{};
@@ -69,7 +54,13 @@ class Server::Impl {
       : config_(std::move(config)),
         router_(std::move(router)),
         workers_(config_.workers),
-        context_{config_, router_, stats_, workers_, false, http_date()},
+        context_{config_,
+                 router_,
+                 stats_,
+                 workers_,
+                 ClientPlaces(config_.limits.connections_per_address),
+                 false,
+                 http_date()},
         io_(1),
         acceptor_(io_),
         check_timer_(io_) {}
@@ -87,7 +78,7 @@ class Server::Impl {
   Task<void> check_often();
   void admit(tcp::socket socket);
   Task<void> host(Session& session, std::optional<Refusal> refusal);
-  void forget(Session& session, const asio::ip::address& client);
+  void forget(Session& session);
   bool end_an_idle_one();
   template <typename Do>
   void each_session(Do action);
@@ -104,7 +95,6 @@ class Server::Impl {
   asio::steady_timer check_timer_;
   std::uint16_t port_ = 0;
   std::set<Session*> sessions_;
-  std::map<asio::ip::address, std::size_t> per_address_;
   std::size_t turned_away_ = 0;
   std::thread thread_;
 
@@ -164,13 +154,12 @@ void Server::Impl::admit(tcp::socket socket) {
   boost::system::error_code error;
   const auto remote = socket.remote_endpoint(error);
   if (error) return;  // gone already
-  const auto peer = plain(remote.address());
+  const auto peer = Address::from(remote.data());
+  if (!peer) return;  // not possible with the sockets we listen on
   std::optional<Refusal> refusal;
-  const auto client = client_of(peer);
-  const auto held = per_address_.find(client);
-  const bool too_many = !peer.is_loopback() && held != per_address_.end() &&
-                        held->second >= config_.limits.connections_per_address;
-  if (too_many) {
+  const bool counted = !peer->is_loopback() && !is_in(config_.trusted_proxies, *peer);
+  auto place = counted ? context_.places.take(*peer) : nullptr;
+  if (counted && !place) {
     refusal = refusal::too_many_connections;
   } else if (sessions_.size() - turned_away_ >= config_.limits.connections && !end_an_idle_one()) {
     refusal = refusal::overloaded;
@@ -182,14 +171,13 @@ void Server::Impl::admit(tcp::socket socket) {
   }
   ++stats_.connections;
   ++stats_.connections_open;
-  ++per_address_[client];
-  auto session = std::make_shared<Session>(Connection(std::move(socket), peer), context_);
+  auto session = std::make_shared<Session>(Connection(std::move(socket), *peer), context_);
   sessions_.insert(session.get());
-  const auto ended = [this, session, client,
+  const auto ended = [this, session, place,
                       turned_away = refusal.has_value()](const std::exception_ptr& fault) {
     if (fault && config_.log_fault) config_.log_fault("", "a session ended by an exception");
     if (turned_away) --turned_away_;
-    forget(*session, client);
+    forget(*session);
   };
   asio::co_spawn(io_, host(*session, refusal), ended);
 }
@@ -203,11 +191,10 @@ Task<void> Server::Impl::host(Session& session, std::optional<Refusal> refusal) 
 }
 
 // Its socket is closed before it no longer counts: who sees a free place finds a free descriptor.
-void Server::Impl::forget(Session& session, const asio::ip::address& client) {
+void Server::Impl::forget(Session& session) {
   session.cut();
   sessions_.erase(&session);
   --stats_.connections_open;
-  if (--per_address_[client] == 0) per_address_.erase(client);
   if (!context_.draining || !sessions_.empty()) return;
   std::lock_guard lock(mutex_);
   is_empty_ = true;

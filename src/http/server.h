@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "base/result.h"
 #include "http/guards.h"
 #include "http/response.h"
@@ -30,7 +31,9 @@ struct Limits {
   std::size_t body_bytes_per_s = 16 << 10;           // the least rate while we are reading
   std::chrono::milliseconds heartbeat{15'000};       // of event streams
   std::size_t connections = 1024;
-  std::size_t connections_per_address = 64;  // loopback is exempt
+  // Loopback is exempt. Trusted proxies are too: behind them each client's requests in flight
+  // count.
+  std::size_t connections_per_address = 64;
 };
 
 // One for each request, when its answer is sent or given up.
@@ -42,7 +45,8 @@ struct AccessRecord {
   std::string_view user;      // Exchange::user()
   std::string_view trace_id;  // the caller's; empty: none
   std::string_view request_id;
-  std::string_view peer;
+  std::string_view peer;                      // the client's address, as Exchange::client()
+  std::string_view proxy;                     // over which it came; empty: none
   int status = 0;                             // 0: the client left before there was an answer
   std::string_view code;                      // of the problem; empty: none
   std::uint64_t bytes_in = 0, bytes_out = 0;  // bodies
@@ -60,7 +64,8 @@ struct ServerConfig {
   std::string host = "127.0.0.1";  // an IPv4 or IPv6 address, or localhost
   std::uint16_t port = 8000;       // 0: any
   Limits limits;
-  std::size_t workers = 4;  // threads of Exchange::workers()
+  std::vector<Network> trusted_proxies;  // whose X-Forwarded-For is believed
+  std::size_t workers = 4;               // threads of Exchange::workers()
   std::vector<Guard> guards;
   Cors cors;
   // Makes the answer's body and Content-Type of a problem. Never blocks.

@@ -18,6 +18,13 @@ double since_ms(Connection::Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Connection::Clock::now() - start).count();
 }
 
+Problem come_back(const Refusal& why) {
+  Problem problem(why);
+  problem.retryable = true;
+  problem.retry_after_s = 1;
+  return problem;
+}
+
 }  // namespace
 
 Session::Session(Connection connection, ServerContext& context)
@@ -38,9 +45,7 @@ Task<void> Session::run() {
 
 Task<void> Session::turn_away(const Refusal& why) {
   started_ = Connection::Clock::now();
-  Problem problem(why);
-  problem.retryable = true;
-  problem.retry_after_s = 1;
+  const Problem problem = come_back(why);
   co_await answer_unread(problem);
   co_await connection_.linger(kLingerTurnedAway);
 }
@@ -116,6 +121,10 @@ Task<bool> Session::serve(RequestHead head) {
 
 Task<Response> Session::respond(Exchange& exchange) {
   const RequestHead& head = exchange.head();
+  if (exchange.proxied()) {
+    exchange.place_ = context_.places.take(exchange.client());
+    if (!exchange.place_) co_return come_back(refusal::too_many_connections);
+  }
   exchange.match_ = context_.router.find(head.method, head.target);
   const RouteMatch& match = exchange.match_;
   if (Cors::is_preflight(head)) co_return context_.config.cors.preflight(head, match.allow);
@@ -179,7 +188,8 @@ Response Session::render(const Problem& problem, std::string_view id,
 void Session::log(const Exchange* exchange, std::string_view id, int status,
                   std::string_view code) {
   if (!context_.config.log_access) return;
-  const std::string peer = connection_.peer().to_string();
+  const std::string peer = connection_.peer().text();
+  std::string client = peer;
   AccessRecord record;
   if (exchange != nullptr) {
     const auto method = boost::beast::http::to_string(exchange->method());
@@ -192,9 +202,11 @@ void Session::log(const Exchange* exchange, std::string_view id, int status,
     record.user = exchange->user();
     if (exchange->trace()) record.trace_id = exchange->trace()->trace_id;
     record.bytes_in = exchange->body_->bytes_read();
+    client = exchange->client().text();
+    if (exchange->proxied()) record.proxy = peer;
   }
   record.request_id = id;
-  record.peer = peer;
+  record.peer = client;
   record.bytes_out = connection_.bytes_sent() - sent_before_;
   record.status = record.bytes_out > 0 ? status : 0;
   record.code = code;

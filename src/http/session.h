@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/client_address.h"
 #include "http/connection.h"
 #include "http/exchange.h"
 #include "http/head_scanner.h"
@@ -23,6 +24,7 @@ struct ServerContext {
   const Router& router;
   ServerStats& stats;
   Workers& workers;
+  ClientPlaces places;
   bool draining = false;  // the server shuts down
   std::string date;       // now, as the field Date has it
 };

@@ -1,4 +1,5 @@
 """The files in deploy/ are what the programs that read them expect; nothing is started here."""
+import ipaddress
 import json
 import pathlib
 import re
@@ -13,7 +14,8 @@ DEPLOY = ROOT / "deploy"
 MANIFESTS = [(path.name, document) for path in sorted(DEPLOY.glob("kubernetes/*.yaml"))
              for document in yaml.safe_load_all(path.read_text())]
 SCRIPTS = sorted(DEPLOY.glob("*.sh"))
-SETTINGS_ELSEWHERE = {"HOST", "PORT", "AUTH", "ALLOWED_HOSTS"}  # compose.yaml gives them values
+# compose.yaml gives them values
+SETTINGS_ELSEWHERE = {"HOST", "PORT", "AUTH", "ALLOWED_HOSTS", "TRUSTED_PROXIES"}
 
 
 @pytest.mark.parametrize("document", [d for _, d in MANIFESTS],
@@ -74,6 +76,16 @@ def test_compose_services_are_confined():
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
         assert all("127.0.0.1" in port for port in services[name]["ports"]), "open to others"
+
+
+def test_the_address_that_is_trusted_is_that_of_nginx_alone():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    services, (pool,) = compose["services"], compose["networks"]["proxy"]["ipam"]["config"]
+    address = ipaddress.ip_address(services["tls"]["networks"]["proxy"]["ipv4_address"])
+    assert f"TRUSTED_PROXIES=${{TRUSTED_PROXIES:-{address}}}" in services["api"]["environment"]
+    assert address in ipaddress.ip_network(pool["subnet"])
+    assert address not in ipaddress.ip_network(pool["ip_range"])
+    assert "X-Forwarded-For $remote_addr;" in (DEPLOY / "tls/nginx.conf").read_text()
 
 
 def test_ffmpeg_of_the_image_has_every_codec_that_tru_reads():

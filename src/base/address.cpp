@@ -1,16 +1,17 @@
-#include "fetch/address.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <memory>
 
 #include "base/assert.h"
 
-namespace tru::fetch {
+namespace tru {
 namespace {
 
 struct Range {
@@ -57,15 +58,18 @@ std::optional<Address> Address::from(const sockaddr* address) {
   return std::nullopt;
 }
 
-std::optional<Address> Address::parse(const std::string& text) {
+std::optional<Address> Address::parse(std::string_view text) {
+  char terminated[INET6_ADDRSTRLEN] = {};
+  if (text.size() >= sizeof terminated || text.find('\0') != text.npos) return std::nullopt;
+  text.copy(terminated, text.size());
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
-  if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+  if (inet_pton(AF_INET, terminated, &v4.sin_addr) == 1) {
     return from(reinterpret_cast<const sockaddr*>(&v4));
   }
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
-  if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
+  if (inet_pton(AF_INET6, terminated, &v6.sin6_addr) == 1) {
     return from(reinterpret_cast<const sockaddr*>(&v6));
   }
   return std::nullopt;
@@ -75,18 +79,29 @@ bool Address::is_ipv4() const {
   return std::equal(kMapped.begin(), kMapped.end(), bytes_.begin());
 }
 
-bool Address::starts_with(const Address& prefix, int bits) const {
-  const auto whole = static_cast<std::size_t>(bits / 8);
-  if (!std::equal(bytes_.begin(), bytes_.begin() + bits / 8, prefix.bytes_.begin())) return false;
-  if (bits % 8 == 0) return true;
-  return (bytes_[whole] ^ prefix.bytes_[whole]) >> (8 - bits % 8) == 0;
+bool Address::is_loopback() const {
+  return is_ipv4() ? bytes_[kMapped.size()] == 127 : *this == *parse("::1");
+}
+
+bool Address::is_any() const {
+  return *this == Address() || *this == *parse("0.0.0.0");
+}
+
+Address Address::network(int bits) const {
+  Address first = *this;
+  const int begin = is_ipv4() ? 96 + bits : bits;
+  for (int i = begin / 8; i < 16; ++i) {
+    const int kept = std::max(0, begin - 8 * i);
+    first.bytes_[static_cast<std::size_t>(i)] &= static_cast<std::uint8_t>(0xff00 >> kept);
+  }
+  return first;
 }
 
 bool Address::is_public() const {
   const auto is_in = [this](const Range& range) {
     const auto first = parse(range.first);
     TRU_ASSERT(first.has_value());
-    return starts_with(*first, first->is_ipv4() ? 96 + range.bits : range.bits);
+    return is_ipv4() == first->is_ipv4() && network(range.bits) == *first;
   };
   if (is_ipv4()) return std::none_of(std::begin(kSpecialIpv4), std::end(kSpecialIpv4), is_in);
   if (is_in(kNat64)) {
@@ -108,6 +123,30 @@ std::string Address::text() const {
   return text;
 }
 
+std::optional<Network> Network::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto first = Address::parse(text.substr(0, slash));
+  if (!first) return std::nullopt;
+  const int most = first->is_ipv4() ? 32 : 128;
+  int bits = most;
+  if (slash != text.npos) {
+    const auto length = text.substr(slash + 1);
+    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
+    if (error != std::errc() || end != length.data() + length.size()) return std::nullopt;
+  }
+  if (bits < 1 || bits > most || first->network(bits) != *first) return std::nullopt;
+  return Network(*first, bits);
+}
+
+bool Network::contains(const Address& address) const {
+  return address.is_ipv4() == first_.is_ipv4() && address.network(bits_) == first_;
+}
+
+std::string Network::text() const {
+  const int most = first_.is_ipv4() ? 32 : 128;
+  return bits_ == most ? first_.text() : first_.text() + "/" + std::to_string(bits_);
+}
+
 std::vector<Address> own_addresses() {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return {};
@@ -120,4 +159,4 @@ std::vector<Address> own_addresses() {
   return addresses;
 }
 
-}  // namespace tru::fetch
+}  // namespace tru
