@@ -8,6 +8,7 @@
 #include "api/handlers.h"
 #include "api/html.h"
 #include "api/openapi.h"
+#include "api/repeating.h"
 
 namespace tru::api {
 namespace {
@@ -96,6 +97,23 @@ TEST(OpenApi, IsWhole) {
 
 http::RequestHead head_with(std::string fields) {
   return *http::parse_head("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + fields + "\r\n");
+}
+
+TEST(IdempotencyKey, IsOneVisibleTextBareOrQuoted) {
+  const auto key_of = [](const std::string& fields) { return idempotency_key(head_with(fields)); };
+  EXPECT_EQ(*key_of(""), "");
+  EXPECT_EQ(*key_of("Idempotency-Key: 8e03978e-40d5\r\n"), "8e03978e-40d5");
+  EXPECT_EQ(*key_of("idempotency-key: \"8e03978e-40d5\"\r\n"), "8e03978e-40d5");
+  EXPECT_EQ(*key_of("Idempotency-Key: \"\r\n"), "\"");
+  const std::string longest(kMaxIdempotencyKey, 'x');
+  EXPECT_EQ(*key_of("Idempotency-Key: " + longest + "\r\n"), longest);
+  for (const std::string& value : std::vector<std::string>{
+           "", "\"\"", "a b", "a\tb", "\xc3\xa9", longest + "x", "a\r\nIdempotency-Key: a"}) {
+    const auto key = key_of("Idempotency-Key: " + value + "\r\n");
+    ASSERT_FALSE(key) << value;
+    EXPECT_EQ(key.error().code, "field_invalid");
+    EXPECT_EQ(key.error().field, "Idempotency-Key");
+  }
 }
 
 std::shared_ptr<const store::KeyRing> ring_of(const std::vector<std::string>& keys) {

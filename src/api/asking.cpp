@@ -4,6 +4,7 @@
 
 #include "api/errors.h"
 #include "api/rate_guard.h"
+#include "api/repeating.h"
 #include "base/json_text.h"
 #include "base/stopwatch.h"
 
@@ -85,10 +86,12 @@ Task<const pipeline::Answer*> wait_for_answer(http::Exchange& exchange, Job& job
     }
     co_await follower.wakeup().wait(kForever, stop);
   }
+  if (const auto failure = job.events().failure()) {
+    error = *failure;
+    co_return nullptr;
+  }
   const auto last = job.events().read(job.events().last_number() - 1).back();
-  if (const auto* done = std::get_if<jobs::Done>(&last.event)) co_return done->answer.get();
-  error = std::get<jobs::Failed>(last.event).error;
-  co_return nullptr;
+  co_return std::get<jobs::Done>(last.event).answer.get();
 }
 
 // Waits until the answer begins or fails, but not so long that a client or a proxy gives up.
@@ -110,15 +113,29 @@ Task<void> wait_for_text(http::Exchange& exchange, Job& job, Follower& follower)
   }
 }
 
-std::optional<Error> failed_already(const Job& job) {
-  if (!job.events().ended()) return std::nullopt;
-  const auto last = job.events().read(job.events().last_number() - 1).back();
-  const auto* failed = std::get_if<jobs::Failed>(&last.event);
-  return failed == nullptr ? std::nullopt : std::optional(failed->error);
-}
-
 const AnswerForm& form_of(const Job& job) {
   return *static_cast<const AnswerForm*>(job.about().get());
+}
+
+http::Expected<std::shared_ptr<Job>> submit(Service& service, const http::Exchange& exchange,
+                                            std::string key, Asked asked) {
+  if (auto ready = service.check_ready(); !ready) return http::refuse(ready.error());
+  jobs::JobOptions options;
+  options.id = exchange.id();
+  options.owner = exchange.user();
+  options.client = client_name(exchange);
+  options.resumable = (asked.stream && asked.resumable) || !key.empty();
+  options.about = asked.form;
+  options.key = std::move(key);
+  options.fingerprint = asked.fingerprint;
+  if (const auto& trace = exchange.trace()) {
+    options.trace_id = trace->trace_id;
+    asked.question.generation.traceparent = http::child_traceparent(*trace);
+  }
+  auto job = service.queue.submit(std::move(options), make_work(service, std::move(asked)));
+  if (job) return *job;
+  if (job.error().code == ErrorCode::queue_full) return http::refuse(service.queue_full());
+  return http::refuse(problem_of(job.error()));
 }
 
 }  // namespace
@@ -164,7 +181,7 @@ Task<http::Response> stream_events(Service& service, http::Exchange& exchange,
   const AnswerForm& form = form_of(*job);
   if (form.waits_for_text() && after == 0) {
     co_await wait_for_text(exchange, *job, follower);
-    if (const auto error = failed_already(*job)) co_return problem_of(*error);
+    if (const auto error = job->events().failure()) co_return problem_of(*error);
   }
   http::EventStream events = co_await exchange.start_events();
   std::string wire;
@@ -185,32 +202,24 @@ Task<http::Response> stream_events(Service& service, http::Exchange& exchange,
 }
 
 Task<http::Response> answer(Service& service, http::Exchange& exchange, Asked asked) {
-  if (auto ready = service.check_ready(); !ready) co_return http::refuse(ready.error());
   const bool stream = asked.stream;
-  jobs::JobOptions options;
-  options.id = exchange.id();
-  options.owner = exchange.user();
-  options.client = client_name(exchange);
-  options.resumable = stream && asked.resumable;
-  options.about = asked.form;
-  if (const auto& trace = exchange.trace()) {
-    options.trace_id = trace->trace_id;
-    asked.question.generation.traceparent = http::child_traceparent(*trace);
+  // Nothing is awaited from here to submit(), so that of several at once one is the first.
+  TRU_HTTP_TRY(std::string key, idempotency_key(exchange.head()));
+  TRU_HTTP_TRY(std::shared_ptr<Job> job, find_repeated(service, exchange, key, asked.fingerprint));
+  if (job) {
+    // Its copy of the upload is not needed. The disk may take a while.
+    const auto drop = [&] { asked.upload.reset(); };
+    co_await http::run_on(exchange.workers(), drop);
+  } else {
+    TRU_HTTP_TRY(job, submit(service, exchange, std::move(key), std::move(asked)));
   }
-  const auto submitted =
-      service.queue.submit(std::move(options), make_work(service, std::move(asked)));
-  if (!submitted) {
-    if (submitted.error().code == ErrorCode::queue_full) co_return service.queue_full();
-    co_return problem_of(submitted.error());
-  }
-  const std::shared_ptr<Job> job = *submitted;
   if (stream) co_return co_await stream_events(service, exchange, job, 0);
 
   Follower follower(*job);
   Error error;
   const pipeline::Answer* done = co_await wait_for_answer(exchange, *job, follower, error);
   if (done != nullptr) co_return form_of(*job).body(*done);
-  service.queue.stop(*job, error);
+  if (!job->resumable()) service.queue.stop(*job, error);
   co_return problem_of(error);
 }
 

@@ -34,6 +34,7 @@ struct Asked {
   std::shared_ptr<const void> upload;  // what must live until the question is answered
   bool stream = false;
   bool resumable = false;
+  std::string fingerprint{};  // if it has an Idempotency-Key: see repeating.h
   std::shared_ptr<AnswerForm> form;
 };
 
@@ -42,7 +43,8 @@ struct Asked {
 http::Expected<void> locate_media(const Service& service, const std::string& owner,
                                   std::vector<pipeline::MediaRef>& media);
 
-// Queues the question and answers the request. A client that leaves stops it.
+// Queues the question, unless the request repeats one that was asked already, and answers the
+// request. A client that leaves stops it, but for resumable questions and those with a key.
 http::Task<http::Response> answer(Service& service, http::Exchange& exchange, Asked asked);
 
 // Streams the events after number `after` of a job that is there already.

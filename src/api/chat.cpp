@@ -102,15 +102,20 @@ http::Expected<Asked> make_asked(const Service& service, const Exchange& exchang
 }  // namespace
 
 Task<Response> chat_completions(Service& service, Exchange& exchange) {
-  if (auto ready = service.check_ready(); !ready) co_return http::refuse(ready.error());
+  TRU_HTTP_CHECK(check_welcome(service, exchange));
   TRU_HTTP_TRY(BodyBudget budget, BodyBudget::claim(service, exchange, kMaxChatBytes));
   TRU_HTTP_TRY(std::string body, co_await exchange.read_body(kMaxChatBytes));
   const std::string owner = exchange.user();
-  const auto read = [&] { return read_chat(service, owner, std::exchange(body, {})); };
+  std::string fingerprint;
+  const auto read = [&] {
+    fingerprint = fingerprint_of(exchange, body);
+    return read_chat(service, owner, std::exchange(body, {}));
+  };
   TRU_HTTP_TRY(ReadChat chat, co_await http::result_on(exchange.workers(), read));
   warn_of(chat.unknown, exchange);
   TRU_HTTP_TRY(Asked asked, make_asked(service, exchange, std::move(chat)));
   asked.upload = std::make_shared<BodyBudget>(std::move(budget));
+  asked.fingerprint = std::move(fingerprint);
   co_return co_await answer(service, exchange, std::move(asked));
 }
 

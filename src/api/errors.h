@@ -35,6 +35,8 @@ inline constexpr Refusal unsupported_media{415, "unsupported_media",
 inline constexpr Refusal field_invalid{422, "field_invalid",
                                        "a field has a value that is not allowed"};
 inline constexpr Refusal field_missing{422, "field_missing", "a field that is needed is missing"};
+inline constexpr Refusal idempotency_mismatch{
+    422, "idempotency_mismatch", "this Idempotency-Key was sent with another request before"};
 inline constexpr Refusal context_overflow{422, "context_overflow",
                                           "the question does not fit the model's context"};
 inline constexpr Refusal media_empty{422, "media_empty", "the file is empty"};

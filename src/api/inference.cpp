@@ -9,6 +9,10 @@
 namespace tru::api {
 namespace {
 
+bool wants_page(const Exchange& exchange) {
+  return accepts_html(exchange.head().header("Accept").value_or(""));
+}
+
 // A question about one video, as both routes ask it: a form has all fields side by side, and may be
 // a page's without JavaScript.
 http::Expected<Asked> make_asked(const Service& service, const Exchange& exchange,
@@ -35,7 +39,7 @@ http::Expected<Asked> make_asked(const Service& service, const Exchange& exchang
   facts.backend = model.backend;
   facts.model = model.name;
   facts.logprobs = answer->logprobs;
-  facts.html = form && accepts_html(exchange.head().header("Accept").value_or(""));
+  facts.html = form && wants_page(exchange);
   asked.form = v1_form(std::move(facts));
   return asked;
 }
@@ -44,7 +48,22 @@ struct Form {
   Texts texts;
   PrivateFile video;
   std::string filename;
+  std::optional<Digest> digest;  // of the video, if the request has an Idempotency-Key
 };
+
+// The same for any boundary and order of the fields.
+std::string fingerprint_of(const Exchange& exchange, Form form) {
+  if (!form.digest) return "";
+  Fingerprint fingerprint(exchange);
+  fingerprint.add(wants_page(exchange) ? "page" : "");
+  fingerprint.add(form.filename);
+  fingerprint.add(std::move(*form.digest).hex());
+  for (const auto& [name, value] : form.texts) {
+    fingerprint.add(name);
+    fingerprint.add(value);
+  }
+  return std::move(fingerprint).hex();
+}
 
 // The form's texts, and its video on the disk; fields may come in any order.
 Task<http::Expected<Form>> read_form(Service& service, Exchange& exchange) {
@@ -52,6 +71,7 @@ Task<http::Expected<Form>> read_form(Service& service, Exchange& exchange) {
   const std::uint64_t limit = service.config.max_video_bytes;
   TRU_HTTP_TRY(http::FormReader reader, http::FormReader::open(exchange, limit + kBesideVideo));
   Form form;
+  if (has_idempotency_key(exchange.head())) form.digest.emplace();
   bool seen = false;
   for (;;) {
     TRU_HTTP_TRY(const auto part, co_await reader.next());
@@ -68,6 +88,9 @@ Task<http::Expected<Form>> read_form(Service& service, Exchange& exchange) {
       http::SaveOptions options;
       options.folder = service.uploads.folder();
       options.limit_bytes = limit;
+      if (form.digest) {
+        options.on_bytes = [&form](std::string_view bytes) { form.digest->update(bytes); };
+      }
       TRU_HTTP_TRY(form.video, co_await reader.save(std::move(options)));
       form.filename = *part->filename;
     } else if (!part->filename) {
@@ -84,7 +107,7 @@ Task<http::Expected<Form>> read_form(Service& service, Exchange& exchange) {
 
 Task<Response> infer_upload(Service& service, Exchange& exchange) {
   // Before a gigabyte is sent in vain.
-  if (auto ready = service.check_ready(); !ready) co_return http::refuse(ready.error());
+  TRU_HTTP_CHECK(check_welcome(service, exchange));
   const std::uint64_t announced = exchange.content_length().value_or(0);
   if (const auto room = service.uploads.check_room(announced); !room) {
     co_return problem_of(room.error());
@@ -94,20 +117,24 @@ Task<Response> infer_upload(Service& service, Exchange& exchange) {
   TRU_HTTP_TRY(const UploadRequest request, from_texts<UploadRequest>(form.texts, unknown));
   warn_of(unknown, exchange);
 
-  const auto upload = std::make_shared<PrivateFile>(std::move(form.video));
+  auto upload = std::make_shared<PrivateFile>(std::move(form.video));
   pipeline::MediaRef video{text::PartKind::video, upload->path(), form.filename};
   TRU_HTTP_TRY(Asked asked,
                make_asked(service, exchange, request, std::move(video), form.filename, true));
-  asked.upload = upload;
+  asked.upload = std::move(upload);  // who answers it alone decides when it goes
+  asked.fingerprint = fingerprint_of(exchange, std::move(form));
   co_return co_await answer(service, exchange, std::move(asked));
 }
 
 Task<Response> infer_url(Service& service, Exchange& exchange) {
-  TRU_HTTP_TRY(const UrlRequest request, co_await read_json<UrlRequest>(exchange));
-  if (auto ready = service.check_ready(); !ready) co_return http::refuse(ready.error());
+  std::string fingerprint;
+  TRU_HTTP_TRY(const UrlRequest request,
+               co_await read_json<UrlRequest>(exchange, false, &fingerprint));
+  TRU_HTTP_CHECK(check_welcome(service, exchange));
   TRU_HTTP_TRY(Asked asked,
                make_asked(service, exchange, request, {text::PartKind::video, *request.video_url},
                           *request.video_url, false));
+  asked.fingerprint = std::move(fingerprint);
   const std::string owner = exchange.user();
   const auto locate = [&] { return locate_media(service, owner, asked.question.media); };
   const auto located = co_await http::result_on(exchange.workers(), locate);

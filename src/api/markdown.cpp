@@ -74,6 +74,18 @@ std::string fields_table(const json::object& schema) {
   return table;
 }
 
+std::string headers_of(const json::object& operation) {
+  std::string text;
+  const json::value* parameters = operation.if_contains("parameters");
+  if (parameters == nullptr) return text;
+  for (const json::value& parameter : parameters->as_array()) {
+    if (parameter.at("in") != "header") continue;
+    text += fmt::format("\nHeader `{}`: {}\n", text_of(parameter.at("name")),
+                        text_of(parameter.at("description")));
+  }
+  return text;
+}
+
 // The schema of a request's body, looked up; null when it has none with fields.
 const json::object* body_of(const json::object& operation, const json::object& schemas) {
   const json::value* body = operation.if_contains("requestBody");
@@ -101,6 +113,7 @@ std::string api_markdown(const std::string& version) {
       std::transform(verb.begin(), verb.end(), verb.begin(), ::toupper);
       text += fmt::format("\n## `{} {}`\n\n{}.\n", verb, std::string_view(path),
                           text_of(operation.at("summary")));
+      text += headers_of(operation);
       if (const json::object* body = body_of(operation, schemas)) {
         text += "\n" + fields_table(*body);
       }

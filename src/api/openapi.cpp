@@ -5,6 +5,7 @@
 #include <map>
 
 #include "api/errors.h"
+#include "api/repeating.h"
 #include "api/requests.h"
 #include "api/shapes.h"
 #include "base/json_text.h"
@@ -142,6 +143,15 @@ json::array parameters(const Operation& operation) {
   }
   if (operation.id == "request_events") {
     add("header", "Last-Event-ID", {{"type", "string"}}, "The last event that was received.");
+  } else if ((operation.risks & question) != 0) {
+    add("header", kIdempotencyKey,
+        {{"type", "string"},
+         {"minLength", 1},
+         {"maxLength", kMaxIdempotencyKey},
+         {"pattern", "^[!-~]+$"}},
+        "A name of your own for this request, such as a UUID. Sent again under it, the question is "
+        "not asked twice: the answer is the first one's, X-Request-ID included. How long it is "
+        "remembered is told in docs/RELIABILITY.md.");
   }
   return list;
 }

@@ -34,7 +34,9 @@ Service::Service(ServiceConfig config_, AccessKeys keys_, const fetch::Fetcher& 
       web(std::move(web_)),
       log(std::move(log_)),
       metrics(config.version, std::string_view(config.model.at("backend").as_string())),
-      queue({.capacity = config.queue_size, .per_client = config.requests_per_client},
+      queue({.capacity = config.queue_size,
+             .per_client = config.requests_per_client,
+             .keyed = config.keep_keyed},
             [this](const jobs::Job& job) { log_end(job); }) {}
 
 void Service::model_ready(backend::Backend& backend) {

@@ -28,6 +28,7 @@ struct ServiceConfig {
   std::vector<std::string> video_formats;  // containers, such as ".mp4"
   std::size_t queue_size = 64;
   std::size_t requests_per_client = 0;  // questions at once of one key or address; 0: any number
+  std::chrono::milliseconds keep_keyed = jobs::QueueLimits().keyed;
   bool demo_model = false;
   std::string version;
   // The model as health/detailed shows it before it is loaded: backend, path.

@@ -96,6 +96,7 @@ api::ServiceConfig service_config(const Settings& settings, const backend::Backe
   config.video_formats = settings.service.supported_video_formats;
   config.queue_size = static_cast<std::size_t>(settings.service.queue_size);
   config.requests_per_client = static_cast<std::size_t>(settings.access.max_requests_per_key);
+  config.keep_keyed = std::chrono::seconds(settings.service.idempotency_ttl_s);
   config.demo_model = settings.demo_model;
   config.version = TRU_VERSION;
   config.model = {{"backend", settings.model_backend},

@@ -107,6 +107,9 @@ void add_service(std::vector<Setting>& table, Settings& s) {
         "Seconds before a body that comes slower than 16 KiB/s is given up."},
        {service, "HEARTBEAT", number(s.service.heartbeat_s, 1, 3600),
         "Seconds after which a stream of events that has nothing to say shows that it is alive."},
+       {service, "IDEMPOTENCY_TTL", number(s.service.idempotency_ttl_s, 0, 86400),
+        "Seconds after its end in which a question with an `Idempotency-Key` is answered again; 0: "
+        "only while it waits or runs."},
        {service, "SHUTDOWN_GRACE", number(s.service.shutdown_grace_s, 0, 3600),
         "Seconds that questions have to end in after SIGTERM; their answers have two more."},
        {service, "UPLOAD_DIR", folder(s.service.upload_dir),

@@ -43,6 +43,7 @@ struct ServiceSettings {
   int header_timeout_s = 10;
   int upload_grace_s = 60;
   int heartbeat_s = 15;
+  int idempotency_ttl_s = 600;
   int shutdown_grace_s = 28;  // for the questions; their answers have two more to be sent
   std::vector<std::string> supported_video_formats = {".mp4", ".avi", ".mkv", ".mov", ".webm"};
 };

@@ -50,6 +50,7 @@ TEST(Settings, DefaultsAreThoseOfThePlatformReplaced) {
   EXPECT_EQ(settings->service.header_timeout_s, 10);
   EXPECT_EQ(settings->service.upload_grace_s, 60);
   EXPECT_EQ(settings->service.heartbeat_s, 15);
+  EXPECT_EQ(settings->service.idempotency_ttl_s, 600);
   EXPECT_EQ(settings->service.shutdown_grace_s, 28);
   EXPECT_EQ(settings->service.max_video_size_mb, 1000);
   EXPECT_EQ(settings->vllm.gpu_memory_utilization, 0.9);

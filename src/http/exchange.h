@@ -49,6 +49,8 @@ class Exchange {
 
   // X-Request-ID: the client's if it is sane, else 128 random bits in hex.
   const std::string& id() const { return id_; }
+  // For a request that repeats an earlier one: the same id, in the answer and in the log.
+  void set_id(std::string id) { id_ = std::move(id); }
 
   // Who asks, by address: never a trusted proxy that says for whom.
   const Address& client() const { return client_; }

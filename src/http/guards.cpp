@@ -94,8 +94,8 @@ void Cors::apply(const RequestHead& head, Headers& headers) const {
   if (!allows(head)) return;
   headers.add("Access-Control-Allow-Origin", *head.header("Origin"));
   headers.add("Access-Control-Expose-Headers",
-              "X-Request-ID, Retry-After, Warning, Content-Range, ETag, RateLimit-Limit, "
-              "RateLimit-Remaining, RateLimit-Reset");
+              "X-Request-ID, Retry-After, Warning, Content-Range, ETag, Idempotent-Replayed, "
+              "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset");
 }
 
 }  // namespace tru::http

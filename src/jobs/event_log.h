@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -52,6 +53,11 @@ class EventLog {
 
   std::uint64_t last_number() const;
   bool ended() const;
+  // What the last event says, if it is Failed.
+  std::optional<Error> failure() const;
+
+  // What the events hold in memory, roughly.
+  std::size_t size_bytes() const;
 
   // Calls `wake` after every append until the result is destroyed. It runs on the appending thread,
   // must be quick and must not call the log.
@@ -64,6 +70,7 @@ class EventLog {
   mutable std::mutex mutex_;
   std::deque<Event> events_;
   bool ended_ = false;
+  std::size_t size_bytes_ = 0;
   Listeners listeners_;
 };
 

@@ -75,6 +75,11 @@ void Job::finish(Result<pipeline::Answer> result) {
   }
 }
 
+bool Job::deserted(std::chrono::milliseconds since) const {
+  std::lock_guard lock(mutex_);
+  return readers_ == 0 && Clock::now() - no_reader_since_ > since;
+}
+
 std::chrono::milliseconds Job::quiet_for() const {
   const Clock::time_point last{last_sign_.load()};
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - last);

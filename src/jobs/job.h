@@ -33,6 +33,10 @@ struct JobOptions {
   std::shared_ptr<const void> about{};
   std::string client{};    // who counts as one for QueueLimits::per_client
   std::string trace_id{};  // of the caller's trace, for the log; empty: none
+  // The owner's own name for what is asked, under which the job is found after its end too: for
+  // resumable jobs. Empty: none.
+  std::string key{};
+  std::string fingerprint{};  // of what is asked under the key
 };
 
 enum class JobState { waiting, preparing, ready, running, ended };
@@ -46,6 +50,8 @@ class Job : public backend::AnswerListener, public std::enable_shared_from_this<
   const std::string& owner() const { return options_.owner; }
   const std::string& client() const { return options_.client; }
   const std::string& trace_id() const { return options_.trace_id; }
+  const std::string& key() const { return options_.key; }
+  const std::string& fingerprint() const { return options_.fingerprint; }
   bool resumable() const { return options_.resumable; }
   const std::shared_ptr<const void>& about() const { return options_.about; }
   EventLog& events() { return events_; }
@@ -68,7 +74,8 @@ class Job : public backend::AnswerListener, public std::enable_shared_from_this<
   // The first reason counts: it is what a job that stopped reports.
   void stop(Error reason);
   void finish(Result<pipeline::Answer> result);
-  std::chrono::milliseconds quiet_for() const;  // without a sign of life from the work
+  std::chrono::milliseconds quiet_for() const;           // without a sign of life from the work
+  bool deserted(std::chrono::milliseconds since) const;  // without a reader for so long
 
   const JobOptions options_;
   const Clock::time_point created_ = Clock::now();
@@ -92,6 +99,7 @@ class Job : public backend::AnswerListener, public std::enable_shared_from_this<
   // Of the queue, under its lock.
   JobState state_ = JobState::waiting;
   std::int64_t position_ = -1;  // as last told
+  Clock::time_point ended_at_{};
 };
 
 class Job::Reader {

@@ -22,6 +22,13 @@ auto guarded(Call call) -> decltype(call()) {
   }
 }
 
+// A client may use a name again: the newest job has it.
+template <typename Index>
+void forget(Index& index, const std::string& name, const std::shared_ptr<Job>& job) {
+  const auto found = index.find({job->owner(), name});
+  if (found != index.end() && found->second == job) index.erase(found);
+}
+
 }  // namespace
 
 JobQueue::JobQueue(QueueLimits limits, Ended ended) : limits_(limits), ended_(std::move(ended)) {
@@ -61,6 +68,7 @@ Result<JobQueue::JobPtr> JobQueue::submit(JobOptions options, Work work) {
   if (!job->work_.prepare) job->state_ = JobState::ready;
   line_.push_back(job);
   kept_[{job->owner(), job->id()}] = job;
+  if (!job->key().empty()) keyed_[{job->owner(), job->key()}] = job;
   tell_positions();
   (job->state_ == JobState::ready ? to_run_ : to_prepare_).notify_one();
   return job;
@@ -83,6 +91,12 @@ JobQueue::JobPtr JobQueue::find(const std::string& id, const std::string& owner)
   std::lock_guard lock(mutex_);
   const auto found = kept_.find({owner, id});
   return found == kept_.end() ? nullptr : found->second;
+}
+
+JobQueue::JobPtr JobQueue::find_by_key(const std::string& key, const std::string& owner) const {
+  std::lock_guard lock(mutex_);
+  const auto found = keyed_.find({owner, key});
+  return found == keyed_.end() ? nullptr : found->second;
 }
 
 bool JobQueue::is_full() const {
@@ -197,17 +211,30 @@ void JobQueue::end(const JobPtr& job, Result<pipeline::Answer> result) {
   if (ended_) ended_(*job);
   std::lock_guard lock(mutex_);
   job->state_ = JobState::ended;
+  job->ended_at_ = Clock::now();
   std::erase(line_, job);
-  if (!job->resumable()) forget(job);
+  if (!job->resumable()) forget(kept_, job->id(), job);
+  if (!job->key().empty()) {
+    repeats_.push_back(job);
+    repeats_bytes_ += job->events_.size_bytes();
+    forget_keyed();
+  }
   tell_positions();
   to_prepare_.notify_one();
   fewer_.notify_all();
 }
 
-// A client may use an id again: the newest job has it.
-void JobQueue::forget(const JobPtr& job) {
-  const auto found = kept_.find({job->owner(), job->id()});
-  if (found != kept_.end() && found->second == job) kept_.erase(found);
+void JobQueue::forget_keyed() {
+  while (!repeats_.empty()) {
+    const JobPtr& oldest = repeats_.front();
+    if (repeats_.size() <= limits_.keyed_jobs && repeats_bytes_ <= limits_.keyed_bytes &&
+        Clock::now() - oldest->ended_at_ < limits_.keyed) {
+      return;
+    }
+    repeats_bytes_ -= oldest->events_.size_bytes();
+    forget(keyed_, oldest->key(), oldest);
+    repeats_.pop_front();
+  }
 }
 
 // Stops jobs that nobody reads any more, forgets those that nobody comes back for, and notices
@@ -218,19 +245,17 @@ void JobQueue::watch_jobs(std::stop_token ending) {
     fewer_.wait_for(lock, ending, kWatchEvery, [] { return false; });
     std::vector<JobPtr> deserted;
     bool healthy = true;
-    for (auto at = kept_.begin(); at != kept_.end();) {
-      const JobPtr job = (at++)->second;
+    for (const JobPtr& job : line_) {
       if (job->state_ == JobState::running && job->quiet_for() > limits_.silence) healthy = false;
-      std::lock_guard job_lock(job->mutex_);
-      const bool alone =
-          job->readers_ == 0 && Clock::now() - job->no_reader_since_ > limits_.without_reader;
-      if (!job->resumable() || !alone) continue;
-      if (job->state_ == JobState::ended) {
-        forget(job);
-      } else {
-        deserted.push_back(job);
-      }
+      if (!job->resumable() || !job->deserted(limits_.without_reader)) continue;
+      forget(keyed_, job->key(), job);  // who comes too late may ask anew
+      deserted.push_back(job);
     }
+    std::erase_if(kept_, [&](const auto& entry) {
+      const Job& job = *entry.second;
+      return job.state_ == JobState::ended && job.deserted(limits_.without_reader);
+    });
+    forget_keyed();
     healthy_ = healthy;
     lock.unlock();
     for (const JobPtr& job : deserted) {

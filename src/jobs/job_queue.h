@@ -20,6 +20,11 @@ struct QueueLimits {
   std::size_t per_client = 0;  // jobs of one client that wait or run; 0: any number
   std::size_t prepared = 16;   // jobs that prepare or are prepared: each holds what it opened
   std::chrono::milliseconds without_reader{30'000};  // a resumable job lives on for this long
+  // Jobs that have ended and are found by their key: for how long, and how many of what size
+  // together. The first to end are the first to go.
+  std::chrono::milliseconds keyed{600'000};
+  std::size_t keyed_jobs = 1000;
+  std::size_t keyed_bytes = std::size_t{64} << 20;
   // A running job without a sign of life for this long is given up: the device hangs.
   std::chrono::milliseconds silence{600'000};
 };
@@ -46,6 +51,10 @@ class JobQueue {
   // A job of that owner that has not ended, or one that has and can still be read. Null: none.
   std::shared_ptr<Job> find(const std::string& id, const std::string& owner) const;
 
+  // The newest job of that owner with this key, unless it was stopped because nobody read it or
+  // ended too long ago: see QueueLimits. Null: none.
+  std::shared_ptr<Job> find_by_key(const std::string& key, const std::string& owner) const;
+
   struct Counts {
     std::size_t waiting = 0;
     std::size_t running = 0;
@@ -68,14 +77,15 @@ class JobQueue {
 
  private:
   using JobPtr = std::shared_ptr<Job>;
+  using Index = std::map<std::pair<std::string, std::string>, JobPtr>;  // by owner and name
 
   void prepare_jobs(std::stop_token stop);
   void run_jobs(std::stop_token stop);
   void watch_jobs(std::stop_token stop);
   void run(const JobPtr& job);
   void end(const JobPtr& job, Result<pipeline::Answer> result);
-  void tell_positions();           // the lock is held
-  void forget(const JobPtr& job);  // the lock is held
+  void tell_positions();  // the lock is held
+  void forget_keyed();    // the lock is held
   JobPtr next_to_prepare(std::stop_token stop);
   JobPtr next_to_run(std::stop_token stop);
   JobPtr first(JobState state) const;                      // the lock is held
@@ -88,8 +98,11 @@ class JobQueue {
   mutable std::mutex mutex_;
   // Jobs were added to those that wait or may be prepared; are ready; have ended.
   std::condition_variable_any to_prepare_, to_run_, fewer_;
-  std::deque<JobPtr> line_;  // in order of arrival, until they end
-  std::map<std::pair<std::string, std::string>, JobPtr> kept_;  // by owner and id, to be found
+  std::deque<JobPtr> line_;     // in order of arrival, until they end
+  Index kept_;                  // by id, to be found
+  Index keyed_;                 // by key
+  std::deque<JobPtr> repeats_;  // those of keyed_ that have ended, in that order
+  std::size_t repeats_bytes_ = 0;
   std::size_t runners_ = 0;
   bool closing_ = false;
   bool healthy_ = true;

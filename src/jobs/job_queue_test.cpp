@@ -218,6 +218,71 @@ TEST(JobQueue, AResumableJobOutlivesItsReadersForAWhile) {
   while (queue.find("1", "me")) std::this_thread::sleep_for(10ms);
 }
 
+JobOptions keyed(std::string id, std::string key, std::string owner = "me") {
+  JobOptions options = named(std::move(id), std::move(owner));
+  options.resumable = true;
+  options.key = std::move(key);
+  return options;
+}
+
+TEST(JobQueue, FindsJobsByTheKeysOfTheirOwners) {
+  JobQueue queue({});
+  queue.start(1);
+  const auto first = *queue.submit(keyed("1", "key"), answers("one"));
+  EXPECT_EQ(queue.find_by_key("key", "me"), first);
+  EXPECT_EQ(queue.find_by_key("key", "you"), nullptr);
+  EXPECT_EQ(queue.find_by_key("1", "me"), nullptr);
+  EXPECT_EQ(queue.find("key", "me"), nullptr);
+  read_all(*first);
+  EXPECT_EQ(queue.find_by_key("key", "me"), first);  // after its end too
+  const auto second = *queue.submit(keyed("1", "key"), answers("two"));
+  EXPECT_EQ(queue.find_by_key("key", "me"), second);
+  read_all(*second);
+}
+
+// The first to end are the first to go.
+TEST(JobQueue, BoundsHowManyEndedJobsAreFoundByTheirKeys) {
+  JobQueue queue({.keyed_jobs = 2});
+  queue.start(1);
+  for (const char* name : {"1", "2", "3"}) {
+    read_all(**queue.submit(keyed(name, name), answers("x")));
+  }
+  while (queue.find_by_key("1", "me")) std::this_thread::sleep_for(1ms);
+  EXPECT_NE(queue.find_by_key("2", "me"), nullptr);
+  EXPECT_NE(queue.find_by_key("3", "me"), nullptr);
+
+  JobQueue small({.keyed_bytes = 100'000});
+  small.start(1);
+  const auto large = *small.submit(keyed("1", "1"), answers(std::string(90'000, 'x')));
+  read_all(*large);
+  EXPECT_GT(large->events().size_bytes(), 90'000u);
+  EXPECT_EQ(small.find_by_key("1", "me"), large);
+  read_all(**small.submit(keyed("2", "2"), answers(std::string(20'000, 'x'))));
+  while (small.find_by_key("1", "me")) std::this_thread::sleep_for(1ms);
+  EXPECT_NE(small.find_by_key("2", "me"), nullptr);
+}
+
+TEST(JobQueue, ForgetsKeysInTime) {
+  JobQueue queue({.keyed = 100ms});
+  queue.start(1);
+  const auto job = *queue.submit(keyed("1", "key"), works_until_stopped());
+  const Job::Reader reader = job->attach();
+  wait_for_text(*job);
+  std::this_thread::sleep_for(400ms);
+  EXPECT_EQ(queue.find_by_key("key", "me"), job);  // while it runs, however long
+  queue.stop(*job, {ErrorCode::cancelled, ""});
+  EXPECT_EQ(queue.find_by_key("key", "me"), job);
+  while (queue.find_by_key("key", "me")) std::this_thread::sleep_for(10ms);
+}
+
+TEST(JobQueue, AJobThatNobodyReadsGivesItsKeyBack) {
+  JobQueue queue({.without_reader = 100ms});
+  queue.start(1);
+  const auto job = *queue.submit(keyed("1", "key"), works_until_stopped());
+  EXPECT_EQ(read_all(*job).back(), "failed cancelled");
+  EXPECT_EQ(queue.find_by_key("key", "me"), nullptr);
+}
+
 TEST(JobQueue, ShutsDownWithinItsGraceAndTakesNoMore) {
   JobQueue queue({});
   queue.start(1);
