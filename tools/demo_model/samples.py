@@ -77,14 +77,22 @@ QUESTIONS = {
         "How many shapes are there?": "There are two shapes.",
         "What colour is the square?": "The square is blue.",
         "What colour is the star?": "There is no star here.",
+        "Give me the shapes as JSON.": '[{"color": "red", "shape": "circle", "motion": "right"}, '
+        '{"color": "blue", "shape": "square", "motion": "still"}]',
     },
     "arrival": {
+        "What happens in the video?": "A yellow triangle moves up. "
+        "A green star appears at [00:04.0] and moves to the left.",
+        "When does the green star appear?": "The green star appears at [00:04.0].",
         "How many shapes are there?": "There are two shapes.",
         "What shape is the green one?": "The green shape is a star.",
         "Which way does the yellow triangle move?": "The yellow triangle moves up.",
         "Is there a red circle?": "No, there is no red circle.",
     },
     "departure": {
+        "What happens in the video?": "An orange square stays still and disappears at [00:05.0]. "
+        "A blue circle moves up. A purple star moves down.",
+        "When does the orange square leave?": "The orange square disappears at [00:05.0].",
         "What colour is the square?": "The square is orange.",
         "What colour is the star?": "The star is purple.",
         "Which way does the blue circle move?": "The blue circle moves up.",
