@@ -112,10 +112,13 @@ void add_serve(CLI::App& command, ServeOptions& options) {
 
 void add_pull(CLI::App& command, PullOptions& options) {
   command.footer(
-      "Prints the model's folder. Run it again to go on where it was stopped.\n"
-      "Example: tru pull Qwen/Qwen3-VL-2B-Instruct");
+      "Prints the model's folder, or its GGUF file. Run it again to go on where it was stopped.\n"
+      "Of a repository of GGUF files it takes one and its vision file: that of the tag, else\n"
+      "Q4_K_M, else Q8_0, else the first.\n"
+      "Examples: tru pull Qwen/Qwen3-VL-2B-Instruct\n"
+      "          tru pull Qwen/Qwen3-VL-2B-Instruct-GGUF:Q8_0");
   command.add_option("model", options.model, "name on the Hugging Face hub")
-      ->type_name("ORG/MODEL")
+      ->type_name("ORG/MODEL[:TAG]")
       ->required();
   command.add_option("--revision", options.revision, "branch, tag or commit [main]")
       ->type_name("NAME");

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,9 +9,11 @@
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/progress.h"
+#include "base/gguf_choice.h"
 #include "base/stopwatch.h"
 #include "fetch/hub.h"
 #include "weights/config.h"
+#include "weights/gguf_model.h"
 #include "weights/model_dir.h"
 
 namespace tru::app {
@@ -29,8 +31,17 @@ std::string format_bytes(std::int64_t bytes) {
 // On a terminal one bar with speed and time left; else a line per file.
 class PullProgress : public fetch::PullListener {
  public:
-  explicit PullProgress(bool show) : show_(show), terminal_(show && isatty(STDERR_FILENO) != 0) {}
+  PullProgress(bool show, bool has_tag)
+      : show_(show), has_tag_(has_tag), terminal_(show && isatty(STDERR_FILENO) != 0) {}
   ~PullProgress() override { clear(); }
+
+  void on_choice(const std::string& text, const std::string& mmproj,
+                 const std::vector<std::string>& others) override {
+    if (!show_) return;
+    fmt::print(stderr, "chosen: {}, with {}\n", text, mmproj);
+    if (has_tag_ || others.empty()) return;
+    fmt::print(stderr, "by a tag, such as :Q8_0, there are: {}\n", fmt::join(others, ", "));
+  }
 
   void on_plan(int, std::int64_t bytes) override { total_ += bytes; }
 
@@ -80,6 +91,7 @@ class PullProgress : public fetch::PullListener {
   }
 
   const bool show_;
+  const bool has_tag_;  // the user knows what there is
   const bool terminal_;
   std::int64_t total_ = 0;
   std::int64_t done_ = 0;
@@ -100,8 +112,11 @@ std::string hub_token(const HubSettings& hub) {
 }
 
 Result<fetch::PulledModel> already_there(const Settings& settings, const std::string& model) {
-  const auto dir = weights::resolve_model_dir(model, settings.native.hub_cache);
-  if (dir) return fetch::PulledModel{*dir, dir->filename().string(), 0, 0};
+  const auto path = weights::resolve_model_dir(model, settings.native.hub_cache);
+  if (path) {
+    const fs::path snapshot = weights::is_gguf(*path) ? weights::gguf_model_dir(*path) : *path;
+    return fetch::PulledModel{*path, snapshot.filename().string(), 0, 0};
+  }
   return fail(ErrorCode::model_invalid,
               "{} is not in {}, and HF_HUB_OFFLINE forbids to fetch it: unset that", model,
               settings.native.hub_cache.string());
@@ -114,11 +129,12 @@ Result<fetch::PulledModel> fetch_model(const Settings& settings, const PullOptio
   while (config.endpoint.ends_with('/')) config.endpoint.pop_back();
   config.token = hub_token(settings.hub);
   config.cache = settings.native.hub_cache;
-  const auto accept = [](const fs::path& snapshot) -> Status {
-    TRU_CHECK(weights::load_model_config(snapshot));
+  const auto accept = [](const fs::path& path) -> Status {
+    if (is_gguf_name(path.filename().string())) return weights::check_gguf_vision(path);
+    TRU_CHECK(weights::load_model_config(path));
     return {};
   };
-  PullProgress progress(!options.quiet);
+  PullProgress progress(!options.quiet, !split_tag(options.model).tag.empty());
   return fetch::pull_model(config, options.model, options.revision, accept, progress, stop);
 }
 
@@ -133,7 +149,7 @@ int pull(const PullOptions& options, std::stop_token stop) {
     if (pulled.error().code != ErrorCode::cancelled) return report(pulled.error());
     return report({ErrorCode::cancelled, "stopped; run the same command again to go on"});
   }
-  const std::string path = pulled->snapshot.string();
+  const std::string path = pulled->path.string();
   if (options.json) {
     const boost::json::object object = {{"model", options.model},
                                         {"revision", options.revision},

@@ -17,7 +17,7 @@ constexpr double kAny = std::numeric_limits<double>::max();
 void add_model(std::vector<Setting>& table, Settings& s) {
   table.insert(
       table.end(),
-      {{model, "MODEL_PATH", text(s.native.model, "DIR|FILE.gguf|ORG/NAME"),
+      {{model, "MODEL_PATH", text(s.native.model, "DIR|FILE.gguf|ORG/NAME[:TAG]"),
         "Checkpoint to use: its folder, a GGUF file with its mmproj beside it, or the name of one "
         "fetched with `tru pull`. Unset: the demo model.",
         "model"},

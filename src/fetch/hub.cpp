@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "base/gguf_choice.h"
 #include "base/stopwatch.h"
 #include "fetch/hub_cache.h"
 #include "fetch/hub_client.h"
@@ -41,6 +42,16 @@ bool is_wanted(std::string_view name) {
                                                     kIndex,
                                                     "video_preprocessor_config.json"};
   return kNames.contains(name);
+}
+
+// What counts beside GGUF files, which hold the rest.
+bool is_wanted_beside_gguf(std::string_view name) {
+  return name == "generation_config.json" || name.ends_with("processor_config.json");
+}
+
+bool has_checkpoint(const std::vector<std::string>& listed) {
+  return std::any_of(listed.begin(), listed.end(),
+                     [](const std::string& name) { return name == kIndex || name == kWeights; });
 }
 
 // The shards that the index names; without one, the one file.
@@ -127,19 +138,33 @@ void sleep(double seconds, std::stop_token stop) {
 
 class Pull {
  public:
-  Pull(const HubConfig& config, const std::string& id, PullListener& listener, std::stop_token stop)
+  Pull(const HubConfig& config, const TaggedName& name, PullListener& listener,
+       std::stop_token stop)
       : config_(config),
-        id_(id),
-        client_(config, id),
-        cache_(config.cache, id),
+        id_(name.name),
+        tag_(name.tag),
+        client_(config, id_),
+        cache_(config.cache, id_),
         listener_(listener),
         stop_(std::move(stop)) {}
 
-  Result<PulledModel> run(const std::string& revision,
-                          const std::function<Status(const fs::path&)>& accept) {
+  using Accept = std::function<Status(const fs::path&)>;
+
+  Result<PulledModel> run(const std::string& revision, const Accept& accept) {
     TRU_TRY(const HubListing listing,
             retried(stop_, [&] { return client_.list(revision, stop_); }));
     commit_ = listing.commit;
+    const bool gguf =
+        !tag_.empty() || (!has_checkpoint(listing.names) &&
+                          std::any_of(listing.names.begin(), listing.names.end(), is_gguf_name));
+    TRU_TRY(PulledModel pulled, gguf ? fetch_gguf(listing, accept) : fetch_hf(listing, accept));
+    TRU_CHECK(cache_.set_ref(revision, commit_));
+    return pulled;
+  }
+
+ private:
+  // A checkpoint in Hugging Face's own layout.
+  Result<PulledModel> fetch_hf(const HubListing& listing, const Accept& accept) {
     std::vector<std::string> names;
     std::copy_if(listing.names.begin(), listing.names.end(), std::back_inserter(names), is_wanted);
     if (std::find(names.begin(), names.end(), "config.json") == names.end()) {
@@ -151,12 +176,30 @@ class Pull {
     TRU_CHECK(accept(cache_.snapshot(commit_)));
     TRU_TRY(const auto weights, weight_files(cache_.snapshot(commit_), id_, listing.names));
     TRU_CHECK(fetch(weights));
-    TRU_CHECK(cache_.set_ref(revision, commit_));
     return PulledModel{cache_.snapshot(commit_), commit_,
                        static_cast<int>(names.size() + weights.size()), fetched_};
   }
 
- private:
+  Result<PulledModel> fetch_gguf(const HubListing& listing, const Accept& accept) {
+    const auto choice = choose_gguf(listing.names, tag_);
+    if (!choice) return fail(choice.error().code, "{}: {}", id_, choice.error().message);
+    const fs::path snapshot = cache_.snapshot(commit_);
+    if (choice->mmproj.empty()) {
+      return fail(ErrorCode::model_invalid,
+                  "{} has no vision file (mmproj): a model that cannot see is of no use here", id_);
+    }
+    listener_.on_choice(choice->text.front(), choice->mmproj, choice->rest);
+    std::vector<std::string> names{choice->mmproj};
+    std::copy_if(listing.names.begin(), listing.names.end(), std::back_inserter(names),
+                 is_wanted_beside_gguf);
+    TRU_CHECK(cache_.make_folders(commit_));
+    TRU_CHECK(fetch(names));
+    TRU_CHECK(accept(snapshot / choice->mmproj));
+    TRU_CHECK(fetch(choice->text));
+    return PulledModel{snapshot / choice->text.front(), commit_,
+                       static_cast<int>(names.size() + choice->text.size()), fetched_};
+  }
+
   // A few tries, farther and farther apart; `busy` becomes the error that the user sees.
   template <typename Ask>
   auto retried(std::stop_token stop, const Ask& ask) -> decltype(ask()) {
@@ -281,7 +324,7 @@ class Pull {
   }
 
   const HubConfig& config_;
-  const std::string& id_;
+  const std::string id_, tag_;
   const HubClient client_;
   const HubCache cache_;
   PullListener& listener_;
@@ -293,18 +336,22 @@ class Pull {
 
 }  // namespace
 
-Result<PulledModel> pull_model(const HubConfig& config, const std::string& id,
+Result<PulledModel> pull_model(const HubConfig& config, const std::string& name,
                                const std::string& revision,
                                const std::function<Status(const fs::path&)>& accept,
                                PullListener& listener, std::stop_token stop) {
-  if (!is_model_id(id)) {
+  const TaggedName named = split_tag(name);
+  const bool empty_tag = named.tag.empty() && named.name != name;
+  if (!is_model_id(named.name) || empty_tag || (!named.tag.empty() && !is_revision(named.tag))) {
     return fail(ErrorCode::invalid_argument,
-                "'{}' is not a model's name; they look like Qwen/Qwen3-VL-2B-Instruct", id);
+                "'{}' is not a model's name; they look like Qwen/Qwen3-VL-2B-Instruct, or "
+                "Qwen/Qwen3-VL-2B-Instruct-GGUF:Q8_0",
+                name);
   }
   if (!is_revision(revision)) {
     return fail(ErrorCode::invalid_argument, "'{}' is not a branch, tag or commit", revision);
   }
-  return Pull(config, id, listener, std::move(stop)).run(revision, accept);
+  return Pull(config, named, listener, std::move(stop)).run(revision, accept);
 }
 
 }  // namespace tru::fetch

@@ -8,6 +8,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -25,6 +26,10 @@ struct HubConfig {
 class PullListener {
  public:
   virtual ~PullListener() = default;
+  // Of a repository with several GGUF models this one is fetched; `others` can be had by their
+  // tags.
+  virtual void on_choice(const std::string& text, const std::string& mmproj,
+                         const std::vector<std::string>& others) = 0;
   // So much will be fetched from here on, beside what was announced before.
   virtual void on_plan(int files, std::int64_t bytes) = 0;
   // So many more are there, `fetched` of them over the network. Fewer than none: a part was thrown
@@ -35,16 +40,18 @@ class PullListener {
 };
 
 struct PulledModel {
-  std::filesystem::path snapshot;
+  std::filesystem::path path;  // the snapshot; of a GGUF model its text file, or the first part
   std::string commit;
   int files = 0;           // of the model
   std::int64_t bytes = 0;  // fetched now; 0: all was there
 };
 
-// `accept` is asked about the snapshot when all but the weights is there: what it refuses is not
-// fetched. Afterwards refs/REVISION names the snapshot. Errors: invalid_argument for a name that is
+// name: ORG/NAME, or ORG/NAME:TAG for one of a repository's GGUF models (choose_gguf()); without a
+// tag such a repository gives the usual one. `accept` is asked about the snapshot, or the GGUF
+// model's vision file, when all but the other weights is there: what it refuses is not fetched.
+// Afterwards refs/REVISION names the snapshot. Errors: invalid_argument for a name that is
 // none, model_invalid with what to do about it, storage_full, cancelled, accept's own.
-Result<PulledModel> pull_model(const HubConfig& config, const std::string& id,
+Result<PulledModel> pull_model(const HubConfig& config, const std::string& name,
                                const std::string& revision,
                                const std::function<Status(const std::filesystem::path&)>& accept,
                                PullListener& listener, std::stop_token stop);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -84,7 +85,9 @@ Status HubCache::make_folders(const std::string& commit) const {
 }
 
 Status HubCache::link(const std::string& commit, const HubFile& file) const {
-  const fs::path target = fs::path("..") / ".." / "blobs" / file.etag;
+  fs::path target = fs::path("..") / ".." / "blobs" / file.etag;
+  const auto depth = std::count(file.name.begin(), file.name.end(), '/');
+  for (auto i = depth; i > 0; --i) target = ".." / target;
   return replace(snapshot(commit) / file.name, [&](const fs::path& temporary) {
     std::error_code error;
     fs::create_symlink(target, temporary, error);

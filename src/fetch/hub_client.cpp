@@ -23,6 +23,15 @@ bool is_plain_name(std::string_view name) {
          name.find_first_not_of(kAllowed) == name.npos;
 }
 
+bool is_plain_path(std::string_view path) {
+  for (;;) {
+    const std::size_t slash = path.find('/');
+    if (!is_plain_name(path.substr(0, slash))) return false;
+    if (slash == path.npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
 std::string lower(std::string_view text) {
   std::string copy(text);
   std::transform(copy.begin(), copy.end(), copy.begin(),
@@ -220,7 +229,7 @@ Result<HubListing> HubClient::list(const std::string& revision, std::stop_token 
   for (const json::value& file : siblings->get_array()) {
     const json::value* name =
         file.is_object() ? file.get_object().if_contains("rfilename") : nullptr;
-    if (name != nullptr && name->is_string() && is_plain_name(name->get_string())) {
+    if (name != nullptr && name->is_string() && is_plain_path(name->get_string())) {
       listing.names.emplace_back(name->get_string());
     }
   }

@@ -12,7 +12,7 @@ namespace tru::fetch {
 
 struct HubListing {
   std::string commit;
-  std::vector<std::string> names;  // of the files at the top, letters, digits and ._- only
+  std::vector<std::string> names;  // paths; of letters, digits and ._- between the slashes
 };
 
 struct HubFile {

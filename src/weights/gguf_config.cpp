@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "weights/json_fields.h"
+#include "weights/model_dir.h"
 
 namespace tru::weights {
 namespace {
@@ -272,6 +273,10 @@ Status read_other_files(const GgufHeader& text, const GgufHeader& mmproj, Config
 
 }  // namespace
 
+Status check_vision_config(const GgufHeader& mmproj) {
+  return vision_config(mmproj).map([](const auto&) {});
+}
+
 std::string_view gguf_architecture(const GgufHeader& header) {
   return header.text("general.architecture");
 }
@@ -288,12 +293,13 @@ Result<ModelConfig> parse_gguf_config(const GgufHeader& text, const GgufHeader& 
   config["text_config"] = std::move(text_part);
   config["vision_config"] = std::move(vision_part);
   ConfigFiles files;
-  files.dir = text_path.parent_path();
+  files.dir = gguf_model_dir(text_path);
   files.config_name = text_path.filename().string();
   files.config = json::serialize(config);
   TRU_CHECK(read_other_files(text, mmproj, files));
   TRU_TRY(ModelConfig result, parse_model_config(files));
-  result.name = text_path.stem().string();
+  result.name = hub_id_of_snapshot(files.dir);
+  if (result.name.empty()) result.name = text_path.stem().string();
   return result;
 }
 

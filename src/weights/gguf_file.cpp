@@ -353,8 +353,22 @@ Result<TensorView> GgufHeader::tensor(std::string_view name) const {
                 "Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K",
                 file_, in_quotes(name), known != nullptr ? known : std::to_string(entry.type));
   }
-  return TensorView{
-      .name = std::string(name), .dtype = *dtype, .shape = entry.shape, .data = entry.data};
+  return TensorView{.name = std::string(name),
+                    .dtype = *dtype,
+                    .shape = entry.shape,
+                    .data = entry.data,
+                    .file = entry.file};
+}
+
+Status GgufHeader::add_part(GgufHeader part, std::size_t file) {
+  for (auto& [name, entry] : part.tensors_) {
+    entry.file = file;
+    if (!tensors_.emplace(name, std::move(entry)).second) {
+      return fail(ErrorCode::model_invalid, "{}: tensor {} is in another part too", part.file_,
+                  in_quotes(name));
+    }
+  }
+  return {};
 }
 
 }  // namespace tru::weights

@@ -66,10 +66,15 @@ class GgufHeader {
   Result<std::vector<std::string_view>> texts(std::string_view key) const;
   Result<std::vector<std::int32_t>> integers(std::string_view key) const;
 
-  // By name in the file: shape and data of those with a Dtype; view.file is 0.
-  // Errors: model_invalid for an unknown name and a type that has no Dtype.
+  // By name in the file: shape and data of those with a Dtype; view.file is 0, or as add_part()
+  // says. Errors: model_invalid for an unknown name and a type that has no Dtype.
   Result<TensorView> tensor(std::string_view name) const;
   bool has_tensor(std::string_view name) const { return tensors_.contains(name); }
+  std::size_t num_tensors() const { return tensors_.size(); }
+
+  // Takes over the tensors of another part of the same model, whose views have this `file`.
+  // Errors: model_invalid if a name is in both.
+  Status add_part(GgufHeader part, std::size_t file);
 
  private:
   friend class GgufParser;
@@ -78,6 +83,7 @@ class GgufHeader {
     std::uint32_t type = 0;           // a ggml_type
     std::vector<std::int64_t> shape;  // row-major
     std::span<const std::byte> data;  // empty if type has no Dtype
+    std::size_t file = 0;
   };
 
   std::string file_;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/gguf_choice.h"
 #include "weights/convert.h"
 #include "weights/gguf_config.h"
 #include "weights/gguf_names.h"
+#include "weights/model_dir.h"
 #include "weights/tensor_list.h"
 
 namespace tru::weights {
@@ -13,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kText = 0, kMmproj = 1;  // index in files
+constexpr std::uint64_t kMaxParts = 100'000;   // as many as names have digits for
+constexpr std::size_t kText = 0, kMmproj = 1;  // index in files and headers
 
 // The GGUF files of a folder, by what they are.
 struct Listing {
@@ -25,10 +28,16 @@ bool is_text_architecture(std::string_view architecture) {
   return architecture == "qwen3vl" || architecture == "qwen3vlmoe";
 }
 
-// Later parts of a model in several files name their number.
+// A number that a model in several files says of itself.
+std::int64_t split_number(const GgufHeader& header, std::string_view key, std::int64_t otherwise) {
+  const auto value = header.json(key);
+  if (const auto* number = value.if_int64()) return *number;
+  const auto* number = value.if_uint64();
+  return number != nullptr && *number < kMaxParts ? static_cast<std::int64_t>(*number) : otherwise;
+}
+
 bool is_later_part(const GgufHeader& header) {
-  const auto part = header.json("split.no");
-  return !part.is_null() && part != 0;
+  return split_number(header, "split.no", 0) != 0;
 }
 
 void add_file(const fs::path& path, Listing& listing) {
@@ -39,6 +48,7 @@ void add_file(const fs::path& path, Listing& listing) {
     listing.damaged.push_back(header.error().message);
     return;
   }
+  if (is_later_part(*header)) return;
   const std::string_view architecture = gguf_architecture(*header);
   const std::string name = path.filename().string();
   if (architecture == "clip") {
@@ -48,7 +58,7 @@ void add_file(const fs::path& path, Listing& listing) {
         "{}: general.architecture is \"{}\"; allowed: qwen3vl, qwen3vlmoe, and clip for the vision "
         "file",
         path.string(), architecture.substr(0, 64)));
-  } else if (!is_later_part(*header)) {
+  } else {
     listing.texts.push_back(name);
   }
 }
@@ -87,11 +97,42 @@ Result<TensorView> find_tensor(std::span<const GgufHeader> headers, std::string_
   if (name.name.empty()) {
     return fail(ErrorCode::model_invalid, "tensor {} is missing", published);
   }
-  const std::size_t file = name.is_vision ? kMmproj : kText;
-  TRU_TRY(TensorView view, headers[file].tensor(name.name));
+  TRU_TRY(TensorView view, headers[name.is_vision ? kMmproj : kText].tensor(name.name));
   view.name = published;
-  view.file = file;
+  if (name.is_vision) view.file = kMmproj;
   return view;
+}
+
+// Maps the parts after the first of a text model, if it has any, and adds their tensors to `text`.
+Status open_parts(const fs::path& path, GgufHeader& text, std::vector<MappedFile>& files) {
+  const std::int64_t count = split_number(text, "split.count", 1);
+  if (count <= 1) return {};
+  const auto part = gguf_part(path.filename().string());
+  if (!part || part->number != 1 || part->count != count) {
+    return fail(ErrorCode::model_invalid,
+                "{}: is the first of {} parts, so its name must end in -00001-of-{:05}.gguf",
+                text.file(), count, count);
+  }
+  for (int number = 2; number <= part->count; ++number) {
+    const fs::path other = path.parent_path() / gguf_part_name(*part, number);
+    TRU_TRY(MappedFile file, MappedFile::open(other));
+    TRU_TRY(GgufHeader header, GgufHeader::parse(file.bytes(), other.string()));
+    if (split_number(header, "split.no", 0) != number - 1 ||
+        split_number(header, "split.count", 1) != count) {
+      return fail(ErrorCode::model_invalid, "{}: is not part {} of {} of a model", other.string(),
+                  number, count);
+    }
+    TRU_CHECK(text.add_part(std::move(header), files.size()));
+    files.push_back(std::move(file));
+  }
+  const auto expected = split_number(text, "split.tensors.count", 0);
+  if (expected != 0 && expected != static_cast<std::int64_t>(text.num_tensors())) {
+    return fail(ErrorCode::model_invalid,
+                "{}: split.tensors.count is {}, but the parts have {} tensors: they are of "
+                "different models",
+                text.file(), expected, text.num_tensors());
+  }
+  return {};
 }
 
 constexpr std::string_view kPatchEmbedding = "model.visual.patch_embed.proj.weight";
@@ -103,6 +144,11 @@ Result<GgufPaths> find_gguf(const fs::path& model, const fs::path& chosen_mmproj
   GgufPaths paths;
   fs::path dir = model;
   if (!fs::is_directory(model, ec)) {
+    const auto part = gguf_part(model.filename().string());
+    if (part && part->number > 1) {
+      return fail(ErrorCode::model_invalid, "{}: is part {} of {}; give the first, {}",
+                  model.string(), part->number, part->count, gguf_part_name(*part, 1));
+    }
     Listing itself;
     add_file(model, itself);
     if (!itself.mmprojs.empty()) {
@@ -112,7 +158,7 @@ Result<GgufPaths> find_gguf(const fs::path& model, const fs::path& chosen_mmproj
     itself.damaged.insert(itself.damaged.end(), itself.foreign.begin(), itself.foreign.end());
     TRU_CHECK(only_one(itself.texts, itself.damaged, model, "text model", ""));
     paths.text = model;
-    dir = model.parent_path().empty() ? "." : model.parent_path();
+    dir = gguf_model_dir(model);
   }
   const Listing listing = list_files(dir);
   if (paths.text.empty()) {
@@ -129,11 +175,22 @@ Result<GgufPaths> find_gguf(const fs::path& model, const fs::path& chosen_mmproj
     paths.mmproj = chosen_mmproj;
     return paths;
   }
+  const bool of_hub = !hub_id_of_snapshot(dir).empty();
+  if (of_hub && listing.mmprojs.size() > 1) {
+    paths.mmproj = dir / choose_mmproj(listing.mmprojs);
+    return paths;
+  }
   TRU_TRY(const std::string mmproj,
           only_one(listing.mmprojs, listing.damaged, dir, "vision file (mmproj-*.gguf)",
                    "leave only the one you mean, or name it with --mmproj"));
   paths.mmproj = dir / mmproj;
   return paths;
+}
+
+Status check_gguf_vision(const fs::path& mmproj) {
+  TRU_TRY(const MappedFile file, MappedFile::open(mmproj));
+  TRU_TRY(const GgufHeader header, GgufHeader::parse(file.bytes(), mmproj.string()));
+  return check_vision_config(header);
 }
 
 Result<GgufModel> GgufModel::open(const GgufPaths& paths) {
@@ -144,13 +201,8 @@ Result<GgufModel> GgufModel::open(const GgufPaths& paths) {
     model.files_.push_back(std::move(file));
     model.headers_.push_back(std::move(header));
   }
-  const GgufHeader& text = model.headers_[kText];
-  const auto parts = text.json("split.count");
-  if (!parts.is_null() && parts != 0 && parts != 1) {
-    return fail(ErrorCode::model_invalid,
-                "{}: is one of several parts; join them with llama-gguf-split --merge",
-                text.file());
-  }
+  GgufHeader& text = model.headers_[kText];
+  TRU_CHECK(open_parts(paths.text, text, model.files_));
   TRU_TRY(model.config_, parse_gguf_config(text, model.headers_[kMmproj], paths.text));
   TRU_CHECK(model.read_vocabulary());
   TRU_CHECK(model.join_patch_embedding());

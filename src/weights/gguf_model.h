@@ -1,4 +1,5 @@
-// A Qwen3-VL model as llama.cpp keeps it: a text file and a vision file ("mmproj"), both GGUF.
+// A Qwen3-VL model as llama.cpp keeps it: a text file, or its parts, and a vision file ("mmproj"),
+// all GGUF.
 #pragma once
 
 #include <filesystem>
@@ -15,14 +16,18 @@
 namespace tru::weights {
 
 struct GgufPaths {
-  std::filesystem::path text, mmproj;
+  std::filesystem::path text;  // the first of several parts
+  std::filesystem::path mmproj;
 };
 
 // The two files of the model: of a folder, or a text file and what lies beside it; mmproj, if
 // given, is the vision file. Their metadata tell them apart. Errors: model_invalid if one is
-// missing, or if there are several, by name.
+// missing, or if there are several, by name; among a hub's vision files the best is taken.
 Result<GgufPaths> find_gguf(const std::filesystem::path& model,
                             const std::filesystem::path& mmproj = {});
+
+// Whether this can be a vision file, as far as it tells alone. Errors: model_invalid.
+Status check_gguf_vision(const std::filesystem::path& mmproj);
 
 // The tokenizer as the text file has it; the views lie in it.
 struct GgufVocabulary {
@@ -35,7 +40,7 @@ struct GgufVocabulary {
 
 class GgufModel {
  public:
-  // Maps the two files and checks that they are one Qwen3-VL: metadata, names, types and shapes of
+  // Maps all files and checks that they are one Qwen3-VL: metadata, names, types and shapes of
   // all tensors. Errors: model_invalid, one line.
   static Result<GgufModel> open(const GgufPaths& paths);
 
@@ -61,8 +66,8 @@ class GgufModel {
   Status join_patch_embedding();
   Status check_tensors();
 
-  std::vector<MappedFile> files_;    // text, mmproj
-  std::vector<GgufHeader> headers_;  // of files_
+  std::vector<MappedFile> files_;    // text, mmproj, other parts of the text
+  std::vector<GgufHeader> headers_;  // text with all of its parts, mmproj
   ModelConfig config_;
   GgufVocabulary vocabulary_;
   std::vector<float> patch_embedding_;  // the two frames' kernels in one, which the file has apart

@@ -122,7 +122,7 @@ TEST(GgufModel, RefusesOtherModels) {
   EXPECT_THAT(error_of(pair), HasSubstr("is \"qwen2.5vl_merger\"; allowed: qwen3vl_merger"));
   pair = make_gguf(fixture("dense-tied"));
   pair.text.set("split.count", 3);
-  EXPECT_THAT(error_of(pair), HasSubstr("llama-gguf-split --merge"));
+  EXPECT_THAT(error_of(pair), HasSubstr("is the first of 3 parts"));
   pair = make_gguf(fixture("dense-tied"));
   pair.mmproj = make_gguf(fixture("moe")).mmproj;
   EXPECT_THAT(error_of(pair), HasSubstr("they are of different models"));

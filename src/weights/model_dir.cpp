@@ -1,7 +1,9 @@
 #include "weights/model_dir.h"
 
+#include <algorithm>
 #include <cstdlib>
 
+#include "base/gguf_choice.h"
 #include "weights/json_fields.h"
 
 namespace tru::weights {
@@ -40,25 +42,51 @@ std::string find_by_extension(const fs::path& dir, std::string_view extension) {
   return {};
 }
 
-Result<fs::path> resolve_hub_id(std::string_view id, const fs::path& hub_cache) {
+// The files that are there, as the hub names them: at the top and in its folders.
+std::vector<std::string> files_of(const fs::path& snapshot) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  fs::recursive_directory_iterator at(snapshot, ec);
+  for (; !ec && at != fs::recursive_directory_iterator(); at.increment(ec)) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(at->path(), ignored)) continue;
+    names.push_back(at->path().lexically_relative(snapshot).generic_string());
+  }
+  return names;
+}
+
+// `model` is what the user wrote: the id, perhaps with a tag.
+Result<fs::path> resolve_hub_id(std::string_view id, std::string_view model,
+                                const fs::path& hub_cache) {
   const std::size_t slash = id.find('/');
   const fs::path repo =
       hub_cache / fmt::format("models--{}--{}", id.substr(0, slash), id.substr(slash + 1));
   const fs::path ref = repo / "refs" / "main";
   if (!is_there(ref)) {
     return fail(ErrorCode::model_invalid,
-                "{}: no such folder, and no such model in {}; to download it run: tru pull {}", id,
-                hub_cache.string(), id);
+                "{}: no such folder, and no such model in {}; to download it run: tru pull {}",
+                model, hub_cache.string(), model);
   }
   TRU_TRY(std::string revision, read_text_file(ref, 256));
   revision.erase(revision.find_last_not_of(" \r\n") + 1);
   if (revision.empty() || revision.find_first_of("/\\.") != std::string::npos ||
       !is_there(repo / "snapshots" / revision)) {
     return fail(ErrorCode::model_invalid,
-                "{}: the download in {} is not complete; to finish it run: tru pull {}", id,
-                repo.string(), id);
+                "{}: the download in {} is not complete; to finish it run: tru pull {}", model,
+                repo.string(), model);
   }
   return repo / "snapshots" / revision;
+}
+
+// The snapshot itself or, of GGUF files, the text file that is meant.
+Result<fs::path> choose_in(const fs::path& snapshot, std::string_view model, std::string_view tag) {
+  const std::vector<std::string> files = files_of(snapshot);
+  const bool has_gguf = std::any_of(files.begin(), files.end(), is_gguf_name);
+  if (tag.empty() && (has_weights(snapshot) || !has_gguf)) return snapshot;
+  const auto choice = choose_gguf(files, tag);
+  if (choice) return snapshot / choice->text.front();
+  return fail(ErrorCode::model_invalid, "{}: {}; to download it run: tru pull {}",
+              snapshot.string(), choice.error().message, model);
 }
 
 }  // namespace
@@ -67,6 +95,11 @@ bool is_hub_id(std::string_view text) {
   const std::size_t slash = text.find('/');
   return slash != std::string_view::npos && is_name_part(text.substr(0, slash)) &&
          is_name_part(text.substr(slash + 1));
+}
+
+fs::path gguf_model_dir(const fs::path& text_file) {
+  const fs::path dir = text_file.parent_path().empty() ? "." : text_file.parent_path();
+  return hub_id_of_snapshot(dir.parent_path()).empty() ? dir : dir.parent_path();
 }
 
 fs::path hub_cache_dir() {
@@ -102,8 +135,11 @@ Result<fs::path> resolve_model_dir(std::string_view model, const fs::path& hub_c
                 "weights",
                 model);
   }
-  if (is_hub_id(model)) {
-    return resolve_hub_id(model, hub_cache.empty() ? hub_cache_dir() : hub_cache);
+  const TaggedName named = split_tag(model);
+  if (is_hub_id(named.name)) {
+    const fs::path cache = hub_cache.empty() ? hub_cache_dir() : hub_cache;
+    TRU_TRY(const fs::path snapshot, resolve_hub_id(named.name, model, cache));
+    return choose_in(snapshot, model, named.tag);
   }
   return fail(ErrorCode::model_invalid, "{}: no such {}", model,
               path.extension() == ".gguf" ? "file" : "folder");

@@ -19,9 +19,14 @@ std::filesystem::path hub_cache_dir();
 // ORG/NAME if dir is .../models--ORG--NAME/snapshots/REVISION, else empty.
 std::string hub_id_of_snapshot(const std::filesystem::path& dir);
 
+// The folder of a GGUF model: that of its text file or, if this lies in a folder of a hub's
+// snapshot, the snapshot.
+std::filesystem::path gguf_model_dir(const std::filesystem::path& text_file);
+
 // A folder or a *.gguf file that exists is itself; ORG/NAME is the snapshot that refs/main of the
-// cache names. hub_cache: empty for hub_cache_dir(). Errors: model_invalid, with what to do about
-// it.
+// cache names or, if this has no checkpoint but GGUF files, the one that choose_gguf() chooses;
+// ORG/NAME:TAG is always such a file. hub_cache: empty for hub_cache_dir(). Errors: model_invalid,
+// with what to do about it.
 Result<std::filesystem::path> resolve_model_dir(std::string_view model,
                                                 const std::filesystem::path& hub_cache);
 

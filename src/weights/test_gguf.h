@@ -85,7 +85,37 @@ struct GgufPair {
     write_file(dir / "model.gguf", text.bytes());
     return dir / "model.gguf";
   }
+
+  // The text as llama-gguf-split divides it: the first part alone has the metadata, every one has
+  // its number and their count.
+  std::vector<GgufParts> split(std::uint16_t count) const {
+    std::vector<GgufParts> parts(count);
+    parts[0].values = text.values;
+    for (std::uint16_t i = 0; i < count; ++i) {
+      parts[i].put("split.no", GgufValue::u16, GgufParts::raw(i));
+      parts[i].put("split.count", GgufValue::u16, GgufParts::raw(count));
+      parts[i].put("split.tensors.count", GgufValue::i32,
+                   GgufParts::raw(static_cast<std::int32_t>(text.tensors.size())));
+    }
+    std::size_t next = 0;
+    for (const auto& [name, tensor] : text.tensors) {
+      parts[next++ % count].tensors[name] = tensor;
+    }
+    return parts;
+  }
 };
+
+// Writes the parts and the vision file; the path of the first part.
+inline std::filesystem::path write_parts(const std::vector<GgufParts>& parts,
+                                         const GgufParts& mmproj,
+                                         const std::filesystem::path& dir) {
+  write_file(dir / "mmproj-model.gguf", mmproj.bytes());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    write_file(dir / fmt::format("model-{:05}-of-{:05}.gguf", i + 1, parts.size()),
+               parts[i].bytes());
+  }
+  return dir / fmt::format("model-00001-of-{:05}.gguf", parts.size());
+}
 
 namespace gguf_making {
 

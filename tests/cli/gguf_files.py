@@ -80,12 +80,12 @@ def text_tensors(folder, config, names):
             yield names.get_name(part, try_suffixes=(".weight", ".bias")), values
 
 
-def write_text(folder, path, kind):
+def write_text(folder, path, kind, tensors_each=0):
     config = json.loads((folder / "config.json").read_text("utf-8"))
     text = config["text_config"]
     is_moe = "num_experts" in text
     arch = gguf.MODEL_ARCH.QWEN3VLMOE if is_moe else gguf.MODEL_ARCH.QWEN3VL
-    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[arch])
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[arch], split_max_tensors=tensors_each)
     writer.add_name("A model of someone's")
     writer.add_block_count(text["num_hidden_layers"])
     writer.add_context_length(text["max_position_embeddings"])
@@ -165,11 +165,14 @@ def finish(writer):
     writer.close()
 
 
-def make_pair(folder, out, text="F32", vision="F32"):
-    """The checkpoint in `folder` as two files in `out`; the path of the text file."""
+def make_pair(folder, out, text="F32", vision="F32", tensors_each=0):
+    """The checkpoint in `folder` as two files in `out`; the path of the text file.
+
+    With tensors_each the text is in parts of so many; the path is the first one's.
+    """
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{folder.name}-{text}.gguf"
-    write_text(folder, path, TYPES[text])
+    write_text(folder, path, TYPES[text], tensors_each)
     write_vision(folder, out / f"mmproj-{folder.name}-{vision}.gguf", TYPES[vision])
-    return path
+    return sorted(out.glob(f"{path.stem}-00001-of-*"))[0] if tensors_each else path

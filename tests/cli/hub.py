@@ -91,7 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "models"]:
             return self.send_listing("/".join(parts[2:4]), parts[4], urllib.parse.unquote(parts[5]))
-        return self.send_file("/".join(parts[:2]), parts[3], parts[4])
+        return self.send_file("/".join(parts[:2]), parts[3], "/".join(parts[4:]))
 
     def allowed(self, model):
         wanted = self.server.hub.tokens.get(model)
@@ -128,7 +128,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def send_content(self, path):
         hub = self.server.hub
-        model, name = path.rsplit("/", 1)
+        organisation, model, name = path.split("/", 2)
+        model = f"{organisation}/{model}"
         content = hub.models[model][name]
         if name in hub.corrupt:
             content = content[:-1] + bytes([content[-1] ^ 1])

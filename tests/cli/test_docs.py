@@ -123,7 +123,9 @@ def reader(tmp_path, data, environment):
     weights = {path.name: path.read_bytes() for path in (data / "models" / "dense-tied").iterdir()}
     for name in ("DIR", "CHECKPOINT"):
         (folder / name).symlink_to(data / "models" / "dense-tied")
-    with stand_in.Hub({MODEL: weights}).running() as hub:
+    pair = make_pair(data / "models" / "dense-tied", tmp_path / "repository", "Q8_0")
+    files = {path.name: path.read_bytes() for path in pair.parent.iterdir()}
+    with stand_in.Hub({MODEL: weights, f"{MODEL}-GGUF": files}).running() as hub:
         settings = {"HF_ENDPOINT": hub.front.url, "HF_HOME": str(tmp_path / "hf"),
                     "DATA_DIR": str(tmp_path / "data"), "MAX_NEW_TOKENS": "4", "PORT": "0"}
         program = os.environ.get("TRU_PROGRAM", ROOT / "build" / "bin" / "tru")

@@ -83,6 +83,25 @@ def test_folder_and_file_are_the_same_model(tru, pair, clip):
         assert json.loads(result.stdout)["model"] == "dense-tied-F32"
 
 
+def test_parts_answer_as_the_whole(tru, data, pair, clip, tmp_path):
+    """Through llama.cpp's own writer; the vocabulary is in the first part only."""
+    first = make_pair(data / "models" / "moe", tmp_path, "Q8_0", tensors_each=9)
+    assert len(list(tmp_path.glob("moe-*-of-*.gguf"))) > 2
+    answers = [tru("ask", clip("odd_24fps.mp4"), "What moves?", "--json", "--logprobs", "3",
+                   "--temperature", "0", "--max-tokens", "4", "--model", path)
+               for path in (first, tmp_path, pair("moe", "Q8_0"))]
+    tokens = [json.loads(answer.stdout)["tokens"] for answer in answers]
+    assert tokens[0] == tokens[1] == tokens[2]
+
+
+def test_a_part_that_is_missing_or_not_the_first(reject, data, tmp_path):
+    first = make_pair(data / "models" / "dense-tied", tmp_path, tensors_each=9)
+    second, third = sorted(tmp_path.glob("dense-tied-*-of-*.gguf"))[1:3]
+    assert f"give the first, {first.name}" in reject(second)
+    third.unlink()
+    assert third.name in reject(first)
+
+
 def test_doctor_and_plan(tru, pair, clip):
     result = tru("doctor", "--model", pair())
     line = next(line for line in result.stdout.splitlines() if line.split()[1] == "model")

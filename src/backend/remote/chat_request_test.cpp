@@ -161,6 +161,8 @@ TEST(RemotePlanner, CountsLikeTheNativeEngine) {
   EXPECT_GE(guess, 40);
   EXPECT_EQ(published->vision().video_max_pixels, 25165824);
   EXPECT_FALSE(RemotePlanner::load({.model = TRU_TEST_DATA "/media"}));
+  // As llama-server names what it serves.
+  EXPECT_TRUE(RemotePlanner::load({.model = "Some/Other-GGUF:Q8_0"}));
 }
 
 TEST(Planner, FindsPulledModelsInTheConfiguredCache) {

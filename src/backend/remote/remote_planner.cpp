@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/gguf_choice.h"
 #include "weights/config.h"
 #include "weights/gguf_model.h"
 #include "weights/model_dir.h"
@@ -43,7 +44,7 @@ VisionLimits limits_of(const weights::ModelConfig& config) {
 
 Result<RemotePlanner> RemotePlanner::load(const RemoteConfig& config) {
   const auto dir = weights::resolve_model_dir(config.model, config.hub_cache);
-  if (config.model.empty() || (!dir && weights::is_hub_id(config.model))) {
+  if (config.model.empty() || (!dir && weights::is_hub_id(split_tag(config.model).name))) {
     return RemotePlanner(kPublishedLimits, PlainText::published());
   }
   if (!dir) return tl::unexpected(dir.error());
