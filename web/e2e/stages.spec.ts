@@ -26,7 +26,7 @@ test.afterAll(() => rmSync(folder, { recursive: true }));
  */
 async function cancelAt(page: Page, stage: string): Promise<void> {
   await page.evaluate((wanted) => {
-    const send = window.fetch;
+    const send = window.fetch.bind(window);
     window.fetch = async (...request) => {
       const response = await send(...request);
       const type = response.headers.get('content-type') ?? '';
