@@ -92,12 +92,11 @@ class Product {
 
 using Multiply = void (*)(const tensor::LinearTask&);
 
-// In pieces of as many rows as tensor/linear.cpp shares out.
+// In pieces of as many rows as graphs share out.
 void multiply_pieces(tensor::LinearTask task, Multiply with) {
-  constexpr std::int64_t kTilesPerPiece = 32;
   const std::int64_t end = task.end_tile;
   for (task.begin_tile = 0; task.begin_tile < end; task.begin_tile = task.end_tile) {
-    task.end_tile = std::min(end, task.begin_tile + kTilesPerPiece);
+    task.end_tile = std::min(end, task.begin_tile + tensor::kTilesPerShare);
     with(task);
   }
 }

@@ -10,6 +10,7 @@
 #include "app/progress.h"
 #include "base/json_text.h"
 #include "base/stopwatch.h"
+#include "fetch/url.h"
 #include "pipeline/answer_video.h"
 #include "pipeline/report_json.h"
 
@@ -47,9 +48,8 @@ Job question_job(const AskOptions& options, std::vector<pipeline::MediaRef> medi
 
 // Where the question should stand there is a video: its question was forgotten.
 bool is_medium(const std::string& word) {
-  const bool address = word.starts_with("http://") || word.starts_with("https://");
   std::error_code unreadable;  // then it is no file
-  return (address && word.find(' ') == std::string::npos) ||
+  return (fetch::is_web_url(word) && word.find(' ') == std::string::npos) ||
          std::filesystem::is_regular_file(word, unreadable);
 }
 

@@ -93,19 +93,40 @@ bool is_origin(std::string_view text) {
          text.find_first_of("*?") == text.npos;
 }
 
-SettingValue list(std::vector<std::string>& field, std::string type, std::string allowed,
-                  bool (*good)(std::string_view)) {
+// parse: a text to what it means, or nothing; show: back to a text.
+template <typename Item, typename Parse, typename Show>
+SettingValue list_of(std::vector<Item>& field, std::string type, std::string allowed, Parse parse,
+                     Show show) {
   SettingValue value;
   value.type = std::move(type);
   value.allowed = std::move(allowed);
-  value.assign = [&field, good](std::string_view text) {
-    auto items = parse_list(text);
-    if (!items || !std::all_of(items->begin(), items->end(), good)) return false;
-    field = std::move(*items);
+  value.assign = [&field, parse](std::string_view given) {
+    const auto texts = parse_list(given);
+    if (!texts) return false;
+    std::vector<Item> items;
+    for (const std::string& text : *texts) {
+      const std::optional<Item> item = parse(text);
+      if (!item) return false;
+      items.push_back(*item);
+    }
+    field = std::move(items);
     return true;
   };
-  value.show = [&field] { return fmt::format("{}", fmt::join(field, ",")); };
+  value.show = [&field, show] {
+    std::vector<std::string> shown;
+    for (const Item& item : field) shown.push_back(show(item));
+    return fmt::format("{}", fmt::join(shown, ","));
+  };
   return value;
+}
+
+SettingValue list(std::vector<std::string>& field, std::string type, std::string allowed,
+                  bool (*good)(std::string_view)) {
+  const auto parse = [good](const std::string& text) {
+    return good(text) ? std::optional(text) : std::nullopt;
+  };
+  return list_of(field, std::move(type), std::move(allowed), parse,
+                 [](const std::string& text) { return text; });
 }
 
 bool any(std::string_view) {
@@ -217,50 +238,19 @@ SettingValue origins(std::vector<std::string>& field) {
 }
 
 SettingValue networks(std::vector<Network>& field) {
-  SettingValue value;
-  value.type = "ADDRESS[/BITS],...";
-  value.allowed =
-      "addresses and networks such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32 (no names, no bits "
-      "set "
-      "beyond the length, no /0), separated by commas";
-  value.assign = [&field](std::string_view given) {
-    const auto items = parse_list(given);
-    if (!items) return false;
-    std::vector<Network> parsed;
-    for (const std::string& item : *items) {
-      const auto network = Network::parse(item);
-      if (!network) return false;
-      parsed.push_back(*network);
-    }
-    field = std::move(parsed);
-    return true;
-  };
-  value.show = [&field] {
-    std::vector<std::string> shown;
-    for (const Network& network : field) shown.push_back(network.text());
-    return fmt::format("{}", fmt::join(shown, ","));
-  };
-  return value;
+  return list_of(field, "ADDRESS[/BITS],...",
+                 "addresses and networks such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32 (no names, "
+                 "no bits set beyond the length, no /0), separated by commas",
+                 Network::parse, [](const Network& network) { return network.text(); });
 }
 
 SettingValue ports(std::vector<int>& field) {
-  SettingValue value;
-  value.type = "PORT,...";
-  value.allowed = "port numbers from 1 to 65535, separated by commas";
-  value.assign = [&field](std::string_view given) {
-    const auto items = parse_list(given);
-    if (!items) return false;
-    std::vector<int> numbers;
-    for (const std::string& item : *items) {
-      int port = 0;
-      if (!number(port, 1, 65535).assign(item)) return false;
-      numbers.push_back(port);
-    }
-    field = std::move(numbers);
-    return true;
+  const auto parse = [](const std::string& text) {
+    int port = 0;
+    return number(port, 1, 65535).assign(text) ? std::optional(port) : std::nullopt;
   };
-  value.show = [&field] { return fmt::format("{}", fmt::join(field, ",")); };
-  return value;
+  return list_of(field, "PORT,...", "port numbers from 1 to 65535, separated by commas", parse,
+                 [](int port) { return std::to_string(port); });
 }
 
 namespace {

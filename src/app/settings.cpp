@@ -125,8 +125,7 @@ void add_access(std::vector<Setting>& table, Settings& s) {
       table.end(),
       {{access, "AUTH", choice(s.access.auth, {"auto", "on", "off"}),
         "Whether an API key is needed; `auto`: unless `HOST` is a loopback address and there are "
-        "no "
-        "`TRUSTED_PROXIES`."},
+        "no `TRUSTED_PROXIES`."},
        {access, "API_KEYS", secrets(s.access.api_keys),
         "Keys that may do everything, beside those of `tru keys`."},
        {access, "RATE_LIMIT", rate(s.access.rate_limit),
@@ -144,8 +143,7 @@ void add_access(std::vector<Setting>& table, Settings& s) {
         "`TRUSTED_PROXIES`: requests of one client at once."},
        {access, "TRUSTED_PROXIES", networks(s.access.trusted_proxies),
         "Proxies that tell in `X-Forwarded-For` for whom they ask: limits count that client, and "
-        "the "
-        "log names it. From others the field is not read."},
+        "the log names it. From others the field is not read."},
        {access, "CORS_ORIGINS", origins(s.access.cors_origins),
         "Web pages of other origins that may use the service."},
        {access, "ALLOWED_HOSTS", texts(s.access.allowed_hosts, "NAME,..."),

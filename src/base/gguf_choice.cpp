@@ -15,6 +15,10 @@ bool is_word(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0;
 }
 
+bool is_digit(char c) {
+  return std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
+
 std::string upper(std::string_view text) {
   std::string copy(text);
   std::transform(copy.begin(), copy.end(), copy.begin(),
@@ -22,15 +26,20 @@ std::string upper(std::string_view text) {
   return copy;
 }
 
-// llama.cpp takes what ends like this; that it begins there too keeps F16 from meaning BF16.
-bool has_tag(std::string_view name, std::string_view tag) {
-  const std::string text = upper(name), wanted = upper(tag);
+// Whether a word of `name` begins with `start`, in any case, and goes on as `follows` says.
+bool has_word(std::string_view name, std::string_view start, bool (*follows)(char)) {
+  const std::string text = upper(name), wanted = upper(start);
   for (auto at = text.find(wanted); at != text.npos; at = text.find(wanted, at + 1)) {
     const std::size_t end = at + wanted.size();
     const bool begins = at == 0 || !is_word(text[at - 1]);
-    if (begins && end < text.size() && (text[end] == '.' || text[end] == '-')) return true;
+    if (begins && end < text.size() && follows(text[end])) return true;
   }
   return false;
+}
+
+// llama.cpp takes what ends like this; that it begins there too keeps F16 from meaning BF16.
+bool has_tag(std::string_view name, std::string_view tag) {
+  return has_word(name, tag, [](char c) { return c == '.' || c == '-'; });
 }
 
 bool contains(std::string_view name, std::string_view word) {
@@ -48,17 +57,8 @@ bool is_text_model(std::string_view name) {
 
 // Formats of which ours reads none tell so in the name.
 bool is_unread(std::string_view name) {
-  const std::string text = upper(name);
-  for (const char* mark : {"IQ", "TQ", "MXFP", "NVFP"}) {
-    for (auto at = text.find(mark); at != text.npos; at = text.find(mark, at + 1)) {
-      const std::size_t end = at + std::string_view(mark).size();
-      const bool begins = at == 0 || !is_word(text[at - 1]);
-      if (begins && end < text.size() && std::isdigit(static_cast<unsigned char>(text[end])) != 0) {
-        return true;
-      }
-    }
-  }
-  return false;
+  const auto marked = [&](const char* mark) { return has_word(name, mark, is_digit); };
+  return marked("IQ") || marked("TQ") || marked("MXFP") || marked("NVFP");
 }
 
 std::string find_tagged(const std::vector<std::string>& names, std::string_view tag) {
@@ -95,8 +95,7 @@ std::optional<GgufPart> gguf_part(std::string_view name) {
   if (name.size() <= kShape.size()) return std::nullopt;
   const std::string_view end = name.substr(name.size() - kShape.size());
   for (std::size_t i = 0; i < end.size(); ++i) {
-    const bool digit = std::isdigit(static_cast<unsigned char>(end[i])) != 0;
-    if (kShape[i] == '0' ? !digit : end[i] != kShape[i]) return std::nullopt;
+    if (kShape[i] == '0' ? !is_digit(end[i]) : end[i] != kShape[i]) return std::nullopt;
   }
   GgufPart part{std::string(name.substr(0, name.size() - kShape.size())),
                 std::stoi(std::string(end.substr(1, kDigits))),

@@ -112,16 +112,9 @@ Task<Response> get_client(int&, Exchange& exchange) {
                      exchange.client().text() + (exchange.proxied() ? " proxied" : ""));
 }
 
-Task<Response> get_events(int&, Exchange& exchange) {
-  EventStream events = co_await exchange.start_events();
-  Wakeup never;
-  co_await events.wait(never);
-  co_return EventStream::left();
-}
-
 constexpr std::array kRoutes{
     Route<int>{Verb::get, "/client", get_client},
-    Route<int>{Verb::get, "/events", get_events},
+    Route<int>{Verb::get, "/events", get_silent_events},
 };
 
 std::string from(const std::string& address, const char* path = "/client") {

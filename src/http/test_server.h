@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/exchange.h"
 #include "http/server.h"
 #include "http/text.h"
 
@@ -194,6 +195,14 @@ inline std::unique_ptr<Server> start(Router router, ServerConfig config = {}) {
   auto server = Server::start(std::move(config), std::move(router));
   if (!server) ADD_FAILURE() << server.error().message;
   return std::move(*server);
+}
+
+// A handler: a stream of events that has nothing to say until its client leaves.
+inline Task<Response> get_silent_events(int&, Exchange& exchange) {
+  EventStream events = co_await exchange.start_events();
+  Wakeup never;
+  co_await events.wait(never);
+  co_return EventStream::left();
 }
 
 // Waits for something that another thread brings about.

@@ -30,12 +30,11 @@ const float* floats_of(const ggml_tensor* tensor) {
 
 // sources: weights, quantised x and what there is of bias and addend.
 void run_product(ggml_tensor* dst, int, int threads, void* state) {
-  constexpr std::int64_t kTilesPerPiece = 32;
   auto& product = *static_cast<Product*>(state);
   const std::int64_t panels = product.shape.panels();
   const std::int64_t tiles = (product.count + kTileRows - 1) / kTileRows;
   const std::int64_t piece_panels = panels_per_piece(panels, threads);
-  const std::int64_t pieces_down = (tiles + kTilesPerPiece - 1) / kTilesPerPiece;
+  const std::int64_t pieces_down = (tiles + kTilesPerShare - 1) / kTilesPerShare;
   const std::int64_t pieces = (panels + piece_panels - 1) / piece_panels * pieces_down;
 
   LinearTask task{};
@@ -50,8 +49,8 @@ void run_product(ggml_tensor* dst, int, int threads, void* state) {
   for (auto piece = product.next_piece++; piece < pieces; piece = product.next_piece++) {
     task.begin_panel = piece / pieces_down * piece_panels;
     task.end_panel = std::min(panels, task.begin_panel + piece_panels);
-    task.begin_tile = piece % pieces_down * kTilesPerPiece;
-    task.end_tile = std::min(tiles, task.begin_tile + kTilesPerPiece);
+    task.begin_tile = piece % pieces_down * kTilesPerShare;
+    task.end_tile = std::min(tiles, task.begin_tile + kTilesPerShare);
     kernels.multiply(task);
   }
 }

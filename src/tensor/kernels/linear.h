@@ -47,6 +47,9 @@ void unpack_panel(const PackedShape& shape, const std::byte* panel, float* value
 // Rows of activations that a kernel takes at once. Work is shared out in multiples of this.
 inline constexpr std::int64_t kTileRows = 6;
 
+// Tiles of one such share of a product: what graphs give a thread, and benchmarks measure.
+inline constexpr std::int64_t kTilesPerShare = 32;
+
 // Activations as the products take them: views into one block of memory. Rows lie in tiles of six,
 // the last tile has the rest; linear_layout.h says how.
 struct QuantizedRows {
