@@ -152,12 +152,15 @@ class Server:
         """The log's lines that are JSON objects."""
         return [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
 
-    def log_of(self, request_id, last="request"):
-        """The lines about a request, once the last of them is there: it follows the answer."""
+    def log_of(self, request_id, *awaited):
+        """The lines about a request, once those of these events are there: several threads write
+        them, and they follow the answer."""
+        awaited = set(awaited or ["request"])
+
         def mine():
             lines = [line for line in self.log() if line.get("request_id") == request_id]
-            return lines if any(line["event"] == last for line in lines) else None
-        return eventually(mine, f"no line {last} about {request_id}")
+            return lines if awaited <= {line["event"] for line in lines} else None
+        return eventually(mine, f"not all lines {awaited} about {request_id}")
 
     def leftovers(self):
         """Files of uploads that are still there."""

@@ -189,7 +189,7 @@ def test_the_log(server, clip):
     assert max(map(len, lines)) <= 8192
     assert not any(byte < 32 or byte == 127 for line in lines for byte in line)
     assert marker.encode() not in b"\n".join(lines)
-    mine = server.log_of("logged-1")
+    mine = server.log_of("logged-1", "request", "answered")
     assert any(line.get("status") == 200 for line in mine)
     assert any("decode" in json.dumps(line) and "generate" in json.dumps(line) for line in mine)
 
