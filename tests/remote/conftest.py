@@ -60,7 +60,8 @@ def run_server(arguments, port, log, timeout_s, environment=None):
             time.sleep(0.5)
         yield url
     finally:
-        os.killpg(process.pid, 15)
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, 15)
         process.wait(timeout=60)
 
 
