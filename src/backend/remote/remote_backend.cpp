@@ -154,11 +154,16 @@ RemoteBackend::Attempt RemoteBackend::ask(const ServerPool::Lease& server, Quest
 void RemoteBackend::compare_tokens(const ServerPool::Lease& server, const Question& question,
                                    const Generation& generation) const {
   const auto& media = question.prompt.media();
-  for (std::size_t i = 0; i < media.size(); ++i) {
-    if (i < question.frames.size() &&
-        question.frames[i].size() != static_cast<std::size_t>(media[i].grid_thw[0])) {
+  const bool as_images = transport_for(server.traits(), media) == FrameTransport::timed_images;
+  for (std::size_t i = 0; i < std::min(media.size(), question.frames.size()); ++i) {
+    const EncodedMedia& sent = question.frames[i];
+    if (sent.size() != static_cast<std::size_t>(media[i].grid_thw[0])) {
       return;  // the file's tail could not be decoded
     }
+    const bool once =
+        std::any_of(sent.begin(), sent.end(), [](const auto& pair) { return pair[1].empty(); });
+    // A frame that a pair has twice is planned as two images, and sent as one.
+    if (as_images && media[i].kind == text::PartKind::video && once) return;
   }
   const std::int64_t planned = question.prompt.num_tokens();
   const std::int64_t counted = generation.usage.prompt_tokens;
