@@ -155,17 +155,18 @@ void RemoteBackend::compare_tokens(const ServerPool::Lease& server, const Questi
                                    const Generation& generation) const {
   const auto& media = question.prompt.media();
   const bool as_images = transport_for(server.traits(), media) == FrameTransport::timed_images;
+  std::int64_t planned = question.prompt.num_tokens();
   for (std::size_t i = 0; i < std::min(media.size(), question.frames.size()); ++i) {
     const EncodedMedia& sent = question.frames[i];
     if (sent.size() != static_cast<std::size_t>(media[i].grid_thw[0])) {
       return;  // the file's tail could not be decoded
     }
-    const bool once =
-        std::any_of(sent.begin(), sent.end(), [](const auto& pair) { return pair[1].empty(); });
+    if (!as_images || media[i].kind != text::PartKind::video) continue;
     // A frame that a pair has twice is planned as two images, and sent as one.
-    if (as_images && media[i].kind == text::PartKind::video && once) return;
+    planned -=
+        planner_.image_tokens(media[i]) *
+        std::count_if(sent.begin(), sent.end(), [](const auto& pair) { return pair[1].empty(); });
   }
-  const std::int64_t planned = question.prompt.num_tokens();
   const std::int64_t counted = generation.usage.prompt_tokens;
   // vLLM cuts text at the time stamps, where the model's own processor does not.
   const std::int64_t tolerance = 2 * static_cast<std::int64_t>(media.size());

@@ -95,6 +95,10 @@ std::int64_t RemotePlanner::visual_tokens(const MediaShape& shape, bool as_image
   return columns * rows;
 }
 
+std::int64_t RemotePlanner::image_tokens(const MediaShape& shape) const {
+  return kFenceTokens + visual_tokens(shape, true);
+}
+
 std::int64_t RemotePlanner::count(const std::vector<WireMessage>& messages,
                                   const std::vector<MediaShape>& media) const {
   std::int64_t tokens = kAnswerTokens;
@@ -108,7 +112,7 @@ std::int64_t RemotePlanner::count(const std::vector<WireMessage>& messages,
       }
       const MediaShape& shape = media[part.media_index];
       if (part.kind == Kind::image) {
-        tokens += kFenceTokens + visual_tokens(shape, true);
+        tokens += image_tokens(shape);
         continue;
       }
       for (const double time_s : shape.timestamps_s) {

@@ -40,6 +40,9 @@ class RemotePlanner {
   const PlainText& plain_text() const { return plain_; }
   const text::Tokenizer* tokenizer() const { return local_ ? &local_->tokenizer : nullptr; }
 
+  // Of an image, or of one frame of a video that is sent as an image, with what encloses them.
+  std::int64_t image_tokens(const MediaShape& shape) const;
+
   // Errors: invalid_argument.
   Result<std::unique_ptr<Prompt>> build_prompt(const std::vector<text::Message>& messages,
                                                const std::vector<MediaShape>& media,
