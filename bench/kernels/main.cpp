@@ -62,14 +62,14 @@ class Product {
   void quantize() {
     const tensor::QuantizedRows rows = view();
     kernels_.quantize(
-        {x_.data(), layer_.columns, tensor::Prologue::none, nullptr, nullptr, 0, rows, 0, tiles()});
+        {x_.data(), layer_.columns, tensor::Prologue::none, nullptr, nullptr, 0, rows, 0, rows.tiles()});
   }
 
   tensor::LinearTask task(int copy) {
     const std::byte* weights =
         weights_.data()->bytes + static_cast<std::size_t>(copy) * shape_.bytes();
-    return {shape_,         weights, view(),  nullptr, nullptr,
-            output_.data(), 0,       tiles(), 0,       shape_.panels()};
+    return {shape_,         weights, view(),         nullptr, nullptr,
+            output_.data(), 0,       view().tiles(), 0,       shape_.panels()};
   }
 
  private:
@@ -77,7 +77,6 @@ class Product {
     std::byte bytes[64];
   };
 
-  std::int64_t tiles() const { return (layer_.tokens + tensor::kTileRows - 1) / tensor::kTileRows; }
   tensor::QuantizedRows view() {
     return kernels_.view(block_.data(), layer_.tokens, layer_.columns);
   }
@@ -93,19 +92,20 @@ class Product {
 using Multiply = void (*)(const tensor::LinearTask&);
 
 // In pieces of as many rows as graphs share out.
-void multiply_pieces(tensor::LinearTask task, Multiply with) {
+void multiply_pieces(tensor::LinearTask task, std::int64_t tiles, Multiply with) {
   const std::int64_t end = task.end_tile;
   for (task.begin_tile = 0; task.begin_tile < end; task.begin_tile = task.end_tile) {
-    task.end_tile = std::min(end, task.begin_tile + tensor::kTilesPerShare);
+    task.end_tile = std::min(end, task.begin_tile + tiles);
     with(task);
   }
 }
 
 void run_ours(benchmark::State& state, const Layer& layer, tensor::CpuLevel level, Multiply with) {
-  Product product(layer, tensor::linear_kernels(level));
+  const tensor::LinearKernels& kernels = tensor::linear_kernels(level);
+  Product product(layer, kernels);
   int copy = 0;
   for (auto _ : state) {
-    multiply_pieces(product.task(copy), with);
+    multiply_pieces(product.task(copy), kernels.tiles_per_share, with);
     copy = (copy + 1) % copies_of(layer);
   }
   report(state, layer);

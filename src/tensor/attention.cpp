@@ -59,13 +59,14 @@ void run_pack(ggml_tensor* dst, int, int, void* user) {
 void run_attend(ggml_tensor* dst, int, int, void* user) {
   auto& state = *static_cast<AttentionState*>(user);
   const ggml_tensor* q = dst->src[0];
-  const std::int64_t blocks = (state.rows + kAttentionRows - 1) / kAttentionRows;
+  const std::int64_t block_rows = kernels().rows;
+  const std::int64_t blocks = (state.rows + block_rows - 1) / block_rows;
   const std::int64_t pieces = blocks * state.heads * state.batches;
-  std::vector<float> scratch(attention_scratch_floats(state.head_dim, state.padded_keys()));
+  std::vector<float> scratch(kernels().scratch_floats(state.head_dim, state.padded_keys()));
   const std::int64_t width = state.heads * state.head_dim;
   for (auto piece = state.next_rows++; piece < pieces; piece = state.next_rows++) {
     // The last rows of a causal batch are the most work: they go first.
-    const std::int64_t first = (blocks - 1 - piece % blocks) * kAttentionRows;
+    const std::int64_t first = (blocks - 1 - piece % blocks) * block_rows;
     const std::int64_t head = piece / blocks % state.heads;
     const std::int64_t batch = piece / blocks / state.heads;
     const std::int64_t key_head = head / (state.heads / state.key_heads);
@@ -74,7 +75,7 @@ void run_attend(ggml_tensor* dst, int, int, void* user) {
     const HeadRows queries = head_rows(q, head, batch);
     task.queries = reinterpret_cast<const float*>(queries.data + first * queries.row_bytes);
     task.query_step = queries.row_bytes / static_cast<std::int64_t>(sizeof(float));
-    task.count = std::min(kAttentionRows, state.rows - first);
+    task.count = std::min(block_rows, state.rows - first);
     task.causal = state.visibility.causal;
     task.visible = task.causal ? state.visibility.past + first + 1 : state.keys;
     task.scale = 1.0f / std::sqrt(static_cast<float>(state.head_dim));

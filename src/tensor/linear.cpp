@@ -32,25 +32,24 @@ const float* floats_of(const ggml_tensor* tensor) {
 void run_product(ggml_tensor* dst, int, int threads, void* state) {
   auto& product = *static_cast<Product*>(state);
   const std::int64_t panels = product.shape.panels();
-  const std::int64_t tiles = (product.count + kTileRows - 1) / kTileRows;
-  const std::int64_t piece_panels = panels_per_piece(panels, threads);
-  const std::int64_t pieces_down = (tiles + kTilesPerShare - 1) / kTilesPerShare;
-  const std::int64_t pieces = (panels + piece_panels - 1) / piece_panels * pieces_down;
-
   LinearTask task{};
   task.shape = product.shape;
   const LinearKernels& kernels = chosen_linear_kernels();
   task.weights = static_cast<const std::byte*>(dst->src[0]->data);
   task.inputs = kernels.view(static_cast<std::byte*>(dst->src[1]->data), product.count,
                              product.shape.columns);
+  const std::int64_t tiles = task.inputs.tiles();
+  const std::int64_t piece_panels = panels_per_piece(panels, threads);
+  const std::int64_t pieces_down = (tiles + kernels.tiles_per_share - 1) / kernels.tiles_per_share;
+  const std::int64_t pieces = (panels + piece_panels - 1) / piece_panels * pieces_down;
   task.bias = floats_of(product.bias);
   task.addend = floats_of(product.addend);
   task.output = static_cast<float*>(dst->data);
   for (auto piece = product.next_piece++; piece < pieces; piece = product.next_piece++) {
     task.begin_panel = piece / pieces_down * piece_panels;
     task.end_panel = std::min(panels, task.begin_panel + piece_panels);
-    task.begin_tile = piece % pieces_down * kTilesPerShare;
-    task.end_tile = std::min(tiles, task.begin_tile + kTilesPerShare);
+    task.begin_tile = piece % pieces_down * kernels.tiles_per_share;
+    task.end_tile = std::min(tiles, task.begin_tile + kernels.tiles_per_share);
     kernels.multiply(task);
   }
 }

@@ -133,7 +133,7 @@ void Rows::run_quantize(ggml_tensor* dst, int, int, void* state) {
   task.epsilon = s.epsilon;
   task.out = chosen_linear_kernels().view(static_cast<std::byte*>(dst->data), ggml_nrows(s.x),
                                           task.columns);
-  const std::int64_t tiles = (task.out.count + kTileRows - 1) / kTileRows;
+  const std::int64_t tiles = task.out.tiles();
   const std::int64_t pieces = (tiles + kTilesPerPiece - 1) / kTilesPerPiece;
   for (auto piece = s.next_piece++; piece < pieces; piece = s.next_piece++) {
     task.begin_tile = piece * kTilesPerPiece;

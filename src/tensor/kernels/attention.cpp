@@ -13,10 +13,10 @@ std::size_t AttentionKernels::packed_bytes(std::int64_t head_dim, std::int64_t k
   return static_cast<std::size_t>(padded(head_dim) * padded(keys) / values_per_word * 4);
 }
 
-std::size_t attention_scratch_floats(std::int64_t head_dim, std::int64_t padded_keys) {
-  // Scores, powers as words, queries as words, sums.
-  return static_cast<std::size_t>(2 * kAttentionRows * padded_keys +
-                                  kAttentionRows * padded(head_dim) + kAttentionRows);
+std::size_t AttentionKernels::scratch_floats(std::int64_t head_dim,
+                                             std::int64_t padded_keys) const {
+  // Of each row: scores, powers as words, the query as words, the sum.
+  return static_cast<std::size_t>(rows * (2 * padded_keys + padded(head_dim) + 1));
 }
 
 const AttentionKernels& attention_kernels(CpuLevel level) {
@@ -29,6 +29,8 @@ const AttentionKernels& attention_kernels(CpuLevel level) {
       return kAvx512Attention;
     case CpuLevel::avx512_bf16:
       return kAvx512Bf16Attention;
+    case CpuLevel::amx:
+      return kAmxAttention;
 #endif
     default:
       return kPortableAttention;

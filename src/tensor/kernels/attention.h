@@ -13,7 +13,6 @@
 
 namespace tru::tensor {
 
-inline constexpr std::int64_t kAttentionRows = 12;   // query rows that one call takes
 inline constexpr std::int64_t kAttentionLanes = 32;  // keys and head dimensions are padded to this
 
 // Rows of one head: `row_bytes` apart, each of head_dim numbers, f32 or f16.
@@ -35,18 +34,19 @@ struct AttentionTask {
   PackedHead head;
   const float* queries;     // first row
   std::int64_t query_step;  // floats from row to row
-  std::int64_t count;       // rows, at most kAttentionRows
+  std::int64_t count;       // rows, at most what the kernels take
   // Keys that a row sees: the first `visible`, and one more for each further row if `causal`.
   std::int64_t visible;
   bool causal;
   float scale;
   float* output;  // head_dim floats of the first row
   std::int64_t output_step;
-  float* scratch;  // attention_scratch_floats(padded_keys)
+  float* scratch;  // scratch_floats(head_dim, padded_keys)
 };
 
 struct AttentionKernels {
   std::int64_t values_per_word;
+  std::int64_t rows;  // of queries that one call takes
   // Packs keys [first, first + 32) of `count` into their place; those beyond count become zero.
   void (*pack)(const HeadRows& keys, const HeadRows& values, std::int64_t first, std::int64_t count,
                const PackedHead& head);
@@ -54,9 +54,8 @@ struct AttentionKernels {
 
   // Bytes of a head's keys and of its values: the same.
   std::size_t packed_bytes(std::int64_t head_dim, std::int64_t keys) const;
+  std::size_t scratch_floats(std::int64_t head_dim, std::int64_t padded_keys) const;
 };
-
-std::size_t attention_scratch_floats(std::int64_t head_dim, std::int64_t padded_keys);
 
 // The kernels of a level that this processor supports.
 const AttentionKernels& attention_kernels(CpuLevel level);
@@ -66,6 +65,7 @@ extern const AttentionKernels kPortableAttention;
 extern const AttentionKernels kAvx2Attention;
 extern const AttentionKernels kAvx512Attention;
 extern const AttentionKernels kAvx512Bf16Attention;
+extern const AttentionKernels kAmxAttention;
 #endif
 
 }  // namespace tru::tensor

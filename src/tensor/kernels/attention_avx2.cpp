@@ -21,6 +21,7 @@ struct Avx2 {
   using Float = __m256;
   using Floats = FloatsAvx2;
   using Word = __m256;
+  using Blocks = SixRowBlocks<Avx2>;
   static constexpr int kVectors = 2;
   static constexpr int kTilePanels = 1;
   static constexpr int kValues = 1;
@@ -43,7 +44,8 @@ struct Avx2 {
 
 }  // namespace
 
-const AttentionKernels kAvx2Attention = {Avx2::kValues, pack<Avx2>, attend<Avx2>};
+const AttentionKernels kAvx2Attention = {Avx2::kValues, Avx2::Blocks::kRows, pack<Avx2>,
+    attend<Avx2>};
 
 }  // namespace tru::tensor
 

@@ -21,6 +21,7 @@ struct Avx512 {
   using Float = __m512;
   using Floats = FloatsAvx512;
   using Word = __m512;
+  using Blocks = SixRowBlocks<Avx512>;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 2;
   static constexpr int kValues = 1;
@@ -43,7 +44,8 @@ struct Avx512 {
 
 }  // namespace
 
-const AttentionKernels kAvx512Attention = {Avx512::kValues, pack<Avx512>, attend<Avx512>};
+const AttentionKernels kAvx512Attention = {Avx512::kValues, Avx512::Blocks::kRows, pack<Avx512>,
+    attend<Avx512>};
 
 }  // namespace tru::tensor
 

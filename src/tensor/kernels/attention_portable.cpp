@@ -12,6 +12,7 @@ struct Portable {
   };
   using Floats = FloatsPortable;
   using Word = Float;
+  using Blocks = SixRowBlocks<Portable>;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 1;
   static constexpr int kValues = 1;
@@ -41,6 +42,7 @@ struct Portable {
 
 }  // namespace
 
-const AttentionKernels kPortableAttention = {Portable::kValues, pack<Portable>, attend<Portable>};
+const AttentionKernels kPortableAttention = {Portable::kValues, Portable::Blocks::kRows, pack<Portable>,
+    attend<Portable>};
 
 }  // namespace tru::tensor

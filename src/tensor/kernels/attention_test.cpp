@@ -64,11 +64,11 @@ std::vector<float> attend(CpuLevel level, const Case& c, const std::vector<float
   for (std::int64_t key = 0; key < padded; key += kAttentionLanes) {
     kernels.pack(rows(k), rows(v), key, c.keys, head);
   }
-  std::vector<float> scratch(attention_scratch_floats(c.head_dim, padded), NAN);
+  std::vector<float> scratch(kernels.scratch_floats(c.head_dim, padded), NAN);
   std::vector<float> out(q.size(), NAN);
-  for (std::int64_t row = 0; row < c.rows; row += kAttentionRows) {
+  for (std::int64_t row = 0; row < c.rows; row += kernels.rows) {
     const auto first = static_cast<std::size_t>(row * c.head_dim);
-    kernels.attend({head, &q[first], c.head_dim, std::min(kAttentionRows, c.rows - row),
+    kernels.attend({head, &q[first], c.head_dim, std::min(kernels.rows, c.rows - row),
                     c.visible(row), c.causal, 1 / std::sqrt(static_cast<float>(c.head_dim)),
                     &out[first], c.head_dim, scratch.data()});
   }
@@ -83,7 +83,7 @@ TEST_P(Attention, IsTheFormula) {
   for (const bool causal : {false, true}) {
     for (const std::int64_t head_dim : {24, 40, 64, 72, 128}) {
       for (const auto& [rows, keys] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-               {1, 1}, {1, 33}, {5, 64}, {12, 12}, {13, 100}, {37, 290}}) {
+               {1, 1}, {1, 33}, {5, 64}, {12, 12}, {13, 100}, {37, 290}, {64, 64}}) {
         const Case c{head_dim, rows, keys, causal};
         const auto q = normal_values(rows * head_dim, 1);
         const auto k = normal_values(keys * head_dim, 2);

@@ -6,6 +6,7 @@
 //   kValues                numbers in a word: 1, f32, or 2, bf16
 //   dot(sum, panel, row)   adds, to each lane, the product of the words' numbers
 //   Floats                 the level's type of floats_*.h
+//   Blocks                 SixRowBlocks<V>, or who else multiplies blocks of rows
 //   store_words(p, a, b)   two vectors of Floats as words
 // and load, broadcast, zero, store.
 #pragma once
@@ -129,19 +130,24 @@ template <class V>
   }
 }
 
-// Both sixes of rows against kAttentionLanes lanes.
+// Two sixes of rows against kAttentionLanes lanes.
 template <class V>
-void multiply_block(const std::uint32_t* panels, std::int64_t panel_words,
-                    const std::uint32_t* rows, std::int64_t row_words, std::int64_t words,
-                    float* out, std::int64_t out_step) {
-  constexpr std::int64_t kLanes = V::kTilePanels * kPanelLanes;
-  for (std::int64_t lane = 0; lane < kAttentionLanes; lane += kLanes) {
-    for (std::int64_t row = 0; row < kAttentionRows; row += kTileRows6) {
-      multiply_tile<V>(panels + lane * panel_words, panel_words, rows + row * row_words, row_words,
-                       words, out + row * out_step + lane, out_step);
+struct SixRowBlocks {
+  static constexpr std::int64_t kRows = 2 * kTileRows6;
+
+  // Of the first `count` rows, and perhaps of more.
+  static void multiply(const std::uint32_t* panels, std::int64_t panel_words,
+                       const std::uint32_t* rows, std::int64_t row_words, std::int64_t words,
+                       std::int64_t count, float* out, std::int64_t out_step) {
+    constexpr std::int64_t kLanes = V::kTilePanels * kPanelLanes;
+    for (std::int64_t lane = 0; lane < kAttentionLanes; lane += kLanes) {
+      for (std::int64_t row = 0; row < count; row += kTileRows6) {
+        multiply_tile<V>(panels + lane * panel_words, panel_words, rows + row * row_words,
+                         row_words, words, out + row * out_step + lane, out_step);
+      }
     }
   }
-}
+};
 
 // Of the first `count` of a row.
 template <class F>
@@ -183,6 +189,8 @@ float softmax_row(const float* scores, std::int64_t visible, std::int64_t count,
 
 template <class V>
 void attend(const AttentionTask& task) {
+  using Blocks = typename V::Blocks;
+  constexpr std::int64_t kRows = Blocks::kRows;
   const std::int64_t dim = task.head.head_dim;
   const std::int64_t width = rounded_up(dim, kAttentionLanes);
   const std::int64_t query_words = width / V::kValues;
@@ -190,11 +198,11 @@ void attend(const AttentionTask& task) {
   const std::int64_t keys = rounded_up(most, kAttentionLanes);
   const std::int64_t words = keys / V::kValues;
   float* scores = task.scratch;
-  auto* power_words = reinterpret_cast<std::uint32_t*>(scores + kAttentionRows * keys);
-  auto* queries = power_words + kAttentionRows * words;
-  float* sums = reinterpret_cast<float*>(queries + kAttentionRows * query_words);
+  auto* power_words = reinterpret_cast<std::uint32_t*>(scores + kRows * keys);
+  auto* queries = power_words + kRows * words;
+  float* sums = reinterpret_cast<float*>(queries + kRows * query_words);
 
-  std::fill_n(queries, kAttentionRows * query_words, 0u);
+  std::fill_n(queries, kRows * query_words, 0u);
   for (std::int64_t r = 0; r < task.count; ++r) {
     const float* q = task.queries + r * task.query_step;
     for (std::int64_t d = 0; d < dim; d += V::kValues) {
@@ -205,11 +213,11 @@ void attend(const AttentionTask& task) {
   }
   const auto* key_panels = reinterpret_cast<const std::uint32_t*>(task.head.keys);
   for (std::int64_t key = 0; key < keys; key += kAttentionLanes) {
-    multiply_block<V>(key_panels + key * query_words, query_words, queries, query_words,
-                      query_words, scores + key, keys);
+    Blocks::multiply(key_panels + key * query_words, query_words, queries, query_words,
+                     query_words, task.count, scores + key, keys);
   }
-  std::fill_n(sums, kAttentionRows, 1.0f);
-  std::fill(power_words + task.count * words, power_words + kAttentionRows * words, 0u);
+  std::fill_n(sums, kRows, 1.0f);
+  std::fill(power_words + task.count * words, power_words + kRows * words, 0u);
   for (std::int64_t r = 0; r < task.count; ++r) {
     const std::int64_t visible = task.visible + (task.causal ? r : 0);
     sums[r] = softmax_row<V>(scores + r * keys, visible, keys, power_words + r * words);
@@ -217,9 +225,9 @@ void attend(const AttentionTask& task) {
   const auto* value_panels = reinterpret_cast<const std::uint32_t*>(task.head.values);
   const std::int64_t value_words = task.head.padded_keys / V::kValues;
   for (std::int64_t d = 0; d < width; d += kAttentionLanes) {
-    float block[kAttentionRows * kAttentionLanes];
-    multiply_block<V>(value_panels + d * value_words, value_words, power_words, words, words, block,
-                      kAttentionLanes);
+    float block[kRows * kAttentionLanes];
+    Blocks::multiply(value_panels + d * value_words, value_words, power_words, words, words,
+                     task.count, block, kAttentionLanes);
     for (std::int64_t r = 0; r < task.count; ++r) {
       const float factor = 1.0f / sums[r];
       float* out = task.output + r * task.output_step + d;

@@ -2,10 +2,26 @@
 
 #include <cstdlib>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace tru::tensor {
 namespace {
 
 #if defined(__x86_64__)
+// Tiles, and products of int8 and of bf16. Linux lets a process use them when it has asked.
+bool supports_amx() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned kWanted = 1u << 22 | 1u << 24 | 1u << 25;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  if ((edx & kWanted) != kWanted) return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 bool supports(CpuLevel level) {
   switch (level) {
     case CpuLevel::portable:
@@ -21,6 +37,8 @@ bool supports(CpuLevel level) {
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
     case CpuLevel::avx512_bf16:
       return supports(CpuLevel::avx512_vnni) && __builtin_cpu_supports("avx512bf16");
+    case CpuLevel::amx:
+      return supports(CpuLevel::avx512_bf16) && supports_amx();
   }
   return false;
 }
@@ -46,7 +64,7 @@ CpuLevel choose_level() {
 std::vector<CpuLevel> supported_cpu_levels() {
   std::vector<CpuLevel> levels;
   for (const CpuLevel level : {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx_vnni,
-                               CpuLevel::avx512_vnni, CpuLevel::avx512_bf16}) {
+                               CpuLevel::avx512_vnni, CpuLevel::avx512_bf16, CpuLevel::amx}) {
     if (supports(level)) levels.push_back(level);
   }
   return levels;
@@ -69,6 +87,8 @@ std::string_view to_string(CpuLevel level) {
       return "avx512_vnni";
     case CpuLevel::avx512_bf16:
       return "avx512_bf16";
+    case CpuLevel::amx:
+      return "amx";
   }
   return "";
 }

@@ -13,6 +13,7 @@ enum class CpuLevel {
   avx_vnni,     // AVX2 and 8-bit dot products
   avx512_vnni,  // AVX-512 F, BW, DQ, VL and 8-bit dot products
   avx512_bf16,  // and bf16 dot products
+  amx,          // and tiles of int8 and bf16
 };
 
 // All levels of this processor, the best one last.
@@ -22,7 +23,7 @@ std::vector<CpuLevel> supported_cpu_levels();
 // TRU_CPU_LEVEL (a name below). That is for tests and measurements of what other machines run.
 CpuLevel cpu_level();
 
-// "portable", "avx2", "avx_vnni", "avx512_vnni", "avx512_bf16"
+// "portable", "avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx"
 std::string_view to_string(CpuLevel level);
 
 }  // namespace tru::tensor

@@ -17,6 +17,7 @@ const ElementwiseKernels& elementwise_kernels(CpuLevel level) {
       return kAvx2Elementwise;
     case CpuLevel::avx512_vnni:
     case CpuLevel::avx512_bf16:
+    case CpuLevel::amx:
       return kAvx512Elementwise;
 #endif
     default:

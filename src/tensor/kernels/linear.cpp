@@ -146,7 +146,7 @@ QuantizedRows LinearKernels::view(std::byte* block, std::int64_t count,
   std::byte* scales = block + entries * kGroupColumns * value_bytes;
   std::byte* sums = scales + entries * sizeof(float);
   return {block, reinterpret_cast<float*>(scales), reinterpret_cast<std::int32_t*>(sums), count,
-          groups};
+          groups, tile_rows};
 }
 
 void LinearKernels::dequantize(const QuantizedRows& rows, std::int64_t row, std::int64_t columns,
@@ -187,6 +187,8 @@ const LinearKernels& linear_kernels(CpuLevel level) {
     case CpuLevel::avx512_vnni:
     case CpuLevel::avx512_bf16:
       return kAvx512VnniLinear;
+    case CpuLevel::amx:
+      return kAmxLinear;
 #endif
     default:
       return kPortableLinear;

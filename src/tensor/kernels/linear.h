@@ -44,20 +44,17 @@ void pack_panel(const PackedShape& shape, const float* values, std::int64_t coun
 // The weights of a packed panel as the products see them: f32 [16, columns].
 void unpack_panel(const PackedShape& shape, const std::byte* panel, float* values);
 
-// Rows of activations that a kernel takes at once. Work is shared out in multiples of this.
-inline constexpr std::int64_t kTileRows = 6;
-
-// Tiles of one such share of a product: what graphs give a thread, and benchmarks measure.
-inline constexpr std::int64_t kTilesPerShare = 32;
-
-// Activations as the products take them: views into one block of memory. Rows lie in tiles of six,
-// the last tile has the rest; linear_layout.h says how.
+// Activations as the products take them: views into one block of memory. Rows lie in tiles of as
+// many as a kernel takes at once, the last tile has the rest; linear_layout.h says how.
 struct QuantizedRows {
   std::byte* values;   // int8, or int16
   float* scales;       // one for each row and group
   std::int32_t* sums;  // of the values of each row and group
   std::int64_t count;
   std::int64_t groups;
+  std::int64_t tile_rows;
+
+  std::int64_t tiles() const { return (count + tile_rows - 1) / tile_rows; }
 };
 
 // What is done to activations just before they are quantised, while they are in registers.
@@ -95,7 +92,9 @@ struct LinearTask {
 };
 
 struct LinearKernels {
-  std::size_t value_bytes;  // of a quantised activation: 1 or 2
+  std::size_t value_bytes;       // of a quantised activation: 1 or 2
+  std::int64_t tile_rows;        // rows that one tile has
+  std::int64_t tiles_per_share;  // what graphs give a thread at once, and benchmarks measure
   void (*quantize)(const QuantizeTask& task);
   void (*multiply)(const LinearTask& task);
 

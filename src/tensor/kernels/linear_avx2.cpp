@@ -44,7 +44,7 @@ struct Avx2 : Vectors256 {
 
 }  // namespace
 
-const LinearKernels kAvx2Linear = {sizeof(std::int16_t), quantize<FloatsAvx2, std::int16_t>,
+const LinearKernels kAvx2Linear = {sizeof(std::int16_t), kTileRows, kTilesPerShare, quantize<FloatsAvx2, std::int16_t>,
                                    multiply<Avx2>};
 
 }  // namespace tru::tensor

@@ -38,7 +38,7 @@ struct AvxVnni : Vectors256 {
 
 }  // namespace
 
-const LinearKernels kAvxVnniLinear = {sizeof(std::int8_t), quantize<FloatsAvx2, std::int8_t>,
+const LinearKernels kAvxVnniLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare, quantize<FloatsAvx2, std::int8_t>,
                                       multiply<AvxVnni>};
 
 }  // namespace tru::tensor

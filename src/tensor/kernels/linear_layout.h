@@ -17,6 +17,10 @@ namespace tru::tensor {
 
 inline constexpr std::int64_t kBlockBytes = 64;
 
+// Of the levels that hold a tile's sums in registers.
+inline constexpr std::int64_t kTileRows = 6;
+inline constexpr std::int64_t kTilesPerShare = 32;
+
 template <PackedFormat format>
 struct Layout;
 
@@ -62,9 +66,9 @@ struct TilePlace {
 
 inline TilePlace place_of_row(const QuantizedRows& x, std::int64_t words_per_group,
                               std::int64_t row) {
-  const std::int64_t tile = row / kTileRows * kTileRows;
+  const std::int64_t tile = row / x.tile_rows * x.tile_rows;
   const std::int64_t in_tile = row - tile;
-  const std::int64_t rows = x.count - tile < kTileRows ? x.count - tile : kTileRows;
+  const std::int64_t rows = x.count - tile < x.tile_rows ? x.count - tile : x.tile_rows;
   return {rows, tile * x.groups * words_per_group + in_tile, tile * x.groups + in_tile};
 }
 
@@ -74,6 +78,7 @@ extern const LinearKernels kPortableLinear;
 extern const LinearKernels kAvx2Linear;
 extern const LinearKernels kAvxVnniLinear;
 extern const LinearKernels kAvx512VnniLinear;
+extern const LinearKernels kAmxLinear;
 #endif
 
 }  // namespace tru::tensor

@@ -121,12 +121,12 @@ struct PaddedGroup {
   }
 };
 
-template <class F, Prologue prologue, typename Value>
+template <class F, Prologue prologue, typename Value, std::int64_t kRows>
 void quantize_tile(const QuantizeTask& task, std::int64_t tile) {
   constexpr std::int64_t kWords = kGroupColumns * sizeof(Value) / 4;
-  const std::int64_t first_row = tile * kTileRows;
-  const std::int64_t rows = std::min(kTileRows, task.out.count - first_row);
-  RowSource sources[kTileRows];
+  const std::int64_t first_row = tile * kRows;
+  const std::int64_t rows = std::min(kRows, task.out.count - first_row);
+  RowSource sources[kRows];
   for (std::int64_t r = 0; r < rows; ++r) {
     sources[r] = row_source<F, prologue>(task, first_row + r);
   }
@@ -135,7 +135,7 @@ void quantize_tile(const QuantizeTask& task, std::int64_t tile) {
   std::int64_t at = first_row * task.out.groups;
   for (std::int64_t group = 0; group < task.out.groups; ++group) {
     const std::int64_t first = group * kGroupColumns;
-    alignas(64) Value values[kTileRows][kGroupColumns];
+    alignas(64) Value values[kRows][kGroupColumns];
     for (std::int64_t r = 0; r < rows; ++r, ++at) {
       RowSource part = sources[r];
       if (first + kGroupColumns > task.columns) {
@@ -159,28 +159,28 @@ void quantize_tile(const QuantizeTask& task, std::int64_t tile) {
   }
 }
 
-template <class F, Prologue prologue, typename Value>
+template <class F, Prologue prologue, typename Value, std::int64_t kRows>
 void quantize_tiles(const QuantizeTask& task) {
   for (std::int64_t tile = task.begin_tile; tile < task.end_tile; ++tile) {
-    quantize_tile<F, prologue, Value>(task, tile);
+    quantize_tile<F, prologue, Value, kRows>(task, tile);
   }
 }
 
-template <class F, typename Value>
+template <class F, typename Value, std::int64_t kRows = kTileRows>
 void quantize(const QuantizeTask& task) {
   switch (task.prologue) {
     case Prologue::none:
-      return quantize_tiles<F, Prologue::none, Value>(task);
+      return quantize_tiles<F, Prologue::none, Value, kRows>(task);
     case Prologue::gelu_tanh:
-      return quantize_tiles<F, Prologue::gelu_tanh, Value>(task);
+      return quantize_tiles<F, Prologue::gelu_tanh, Value, kRows>(task);
     case Prologue::gelu_erf:
-      return quantize_tiles<F, Prologue::gelu_erf, Value>(task);
+      return quantize_tiles<F, Prologue::gelu_erf, Value, kRows>(task);
     case Prologue::swiglu:
-      return quantize_tiles<F, Prologue::swiglu, Value>(task);
+      return quantize_tiles<F, Prologue::swiglu, Value, kRows>(task);
     case Prologue::layer_norm:
-      return quantize_tiles<F, Prologue::layer_norm, Value>(task);
+      return quantize_tiles<F, Prologue::layer_norm, Value, kRows>(task);
     case Prologue::rms_norm:
-      return quantize_tiles<F, Prologue::rms_norm, Value>(task);
+      return quantize_tiles<F, Prologue::rms_norm, Value, kRows>(task);
   }
 }
 

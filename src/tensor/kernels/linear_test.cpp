@@ -58,7 +58,7 @@ std::vector<float> multiply(CpuLevel level, const Weights& w, const std::vector<
   const std::int64_t count = static_cast<std::int64_t>(x.size()) / w.shape.columns;
   const Block block(kernels.quantized_bytes(count, w.shape.columns));
   const QuantizedRows rows = kernels.view(block.bytes, count, w.shape.columns);
-  const std::int64_t tiles = (count + kTileRows - 1) / kTileRows;
+  const std::int64_t tiles = rows.tiles();
   // In two parts, as two threads share it.
   QuantizeTask part{x.data(), w.shape.columns, Prologue::none, nullptr, nullptr, 0, rows,
                     0,        tiles / 2};
@@ -113,7 +113,7 @@ TEST_P(Linear, IsExactOnWhatItsFormatsHold) {
     for (const std::int64_t rows : {1, 15, 16, 17, 33, 80}) {
       for (const std::int64_t columns : {1, 3, 63, 64, 65, 200}) {
         const Weights w({format, rows, columns}, normal_values(rows * columns, 2));
-        for (const std::int64_t count : {1, 2, 3, 4, 5, 6, 7, 13}) {
+        for (const std::int64_t count : {1, 2, 3, 4, 5, 6, 7, 13, 16, 37}) {
           std::vector<float> x(static_cast<std::size_t>(count * columns));
           for (std::size_t i = 0; i < x.size(); ++i) {
             const bool largest = i % static_cast<std::size_t>(columns) % kGroupColumns == 0;
@@ -275,12 +275,12 @@ TEST_P(Linear, QuantisesWhatThePrologueSays) {
   for (const Prologue prologue : {Prologue::none, Prologue::gelu_tanh, Prologue::gelu_erf,
                                   Prologue::swiglu, Prologue::layer_norm, Prologue::rms_norm}) {
     for (const std::int64_t columns : {1, 63, 64, 65, 200}) {
-      for (const std::int64_t count : {1, 5, 6, 7, 13}) {
+      for (const std::int64_t count : {1, 5, 6, 7, 13, 33}) {
         const QuantizeCase c(prologue, count, columns);
         const Block block(kernels.quantized_bytes(count, columns));
         const QuantizedRows rows = kernels.view(block.bytes, count, columns);
         kernels.quantize({c.x.data(), columns, prologue, c.second.data(), c.bias.data(), 1e-6f,
-                          rows, 0, (count + kTileRows - 1) / kTileRows});
+                          rows, 0, rows.tiles()});
         std::vector<float> y(static_cast<std::size_t>(columns));
         for (std::int64_t row = 0; row < count; ++row) {
           kernels.dequantize(rows, row, columns, y.data());

@@ -1,0 +1,84 @@
+// The same words of bf16 numbers in tiles: 16 words of 16 rows by 16 words of 16 lanes at once.
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/kernels/attention.h"
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")
+#pragma GCC target("amx-tile,amx-bf16")
+
+#include "tensor/kernels/amx_tiles.h"
+#include "tensor/kernels/attention_vectors_bf16.h"
+
+namespace tru::tensor {
+namespace {
+
+// Registers 0 to 3 hold sums, 4 and 5 panels, 6 and 7 rows.
+struct AmxBlocks {
+  static constexpr std::int64_t kRows = 32;
+
+  static void multiply(const std::uint32_t* panels, std::int64_t panel_words,
+                       const std::uint32_t* rows, std::int64_t row_words, std::int64_t words,
+                       std::int64_t count, float* out, std::int64_t out_step) {
+    memory_may_be_read_by_tiles();
+    count > kAmxSide ? multiply_rows<true>(panels, panel_words, rows, row_words, words, out, out_step)
+                     : multiply_rows<false>(panels, panel_words, rows, row_words, words, out, out_step);
+  }
+
+  template <bool kAll>
+  static void multiply_rows(const std::uint32_t* panels, std::int64_t panel_words,
+                            const std::uint32_t* rows, std::int64_t row_words, std::int64_t words,
+                            float* out, std::int64_t out_step) {
+    const std::uint32_t* second_panel = panels + panel_words * kPanelLanes;
+    const std::uint32_t* second_rows = rows + kAmxSide * row_words;
+    _tile_zero(0);
+    _tile_zero(1);
+    if constexpr (kAll) {
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+    for (std::int64_t w = 0; w < words; w += kAmxSide) {
+      _tile_loadd(6, rows + w, row_words * 4);
+      _tile_loadd(4, panels + w * kPanelLanes, kAmxRowBytes);
+      _tile_dpbf16ps(0, 6, 4);
+      _tile_loadd(5, second_panel + w * kPanelLanes, kAmxRowBytes);
+      _tile_dpbf16ps(1, 6, 5);
+      if constexpr (kAll) {
+        _tile_loadd(7, second_rows + w, row_words * 4);
+        _tile_dpbf16ps(2, 7, 4);
+        _tile_dpbf16ps(3, 7, 5);
+      }
+    }
+    _tile_stored(0, out, out_step * 4);
+    _tile_stored(1, out + kAmxSide, out_step * 4);
+    if constexpr (kAll) {
+      _tile_stored(2, out + kAmxSide * out_step, out_step * 4);
+      _tile_stored(3, out + kAmxSide * out_step + kAmxSide, out_step * 4);
+    }
+  }
+};
+
+struct Amx : VectorsBf16 {
+  using Blocks = AmxBlocks;
+};
+
+void attend_with_tiles(const AttentionTask& task) {
+  const AmxTiles tiles;
+  attend<Amx>(task);
+}
+
+}  // namespace
+
+const AttentionKernels kAmxAttention = {Amx::kValues, AmxBlocks::kRows, pack<Amx>,
+                                        attend_with_tiles};
+
+}  // namespace tru::tensor
+
+#pragma GCC pop_options
+
+#endif
