@@ -61,8 +61,8 @@ class Product {
 
   void quantize() {
     const tensor::QuantizedRows rows = view();
-    kernels_.quantize(
-        {x_.data(), layer_.columns, tensor::Prologue::none, nullptr, nullptr, 0, rows, 0, rows.tiles()});
+    kernels_.quantize({x_.data(), layer_.columns, tensor::Prologue::none, nullptr, nullptr, 0, rows,
+                       0, rows.tiles()});
   }
 
   tensor::LinearTask task(int copy) {

@@ -22,6 +22,7 @@
 #include "media/codecs.h"
 #include "store/key_ring.h"
 #include "tensor/device.h"
+#include "tensor/kernels/cpu_level.h"
 
 namespace tru::app {
 namespace {
@@ -73,7 +74,8 @@ Finding check_processor(const Settings& settings) {
   Finding finding{"processor", Health::ok, ""};
   finding.detail = fmt::format("{}, {} threads", device->info().description, device->threads());
   if (!device->is_cpu()) return finding;
-  finding.detail += fmt::format("; uses {} (build {})", device->features(), loaded_variant());
+  finding.detail += fmt::format("; uses {} (build {}, our kernels {})", device->features(),
+                                loaded_variant(), to_string(tensor::cpu_level()));
   if (device->features().find("AVX2") == std::string::npos) {
     finding.health = Health::warn;
     finding.fix =

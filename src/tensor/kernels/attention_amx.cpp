@@ -26,8 +26,9 @@ struct AmxBlocks {
                        const std::uint32_t* rows, std::int64_t row_words, std::int64_t words,
                        std::int64_t count, float* out, std::int64_t out_step) {
     memory_may_be_read_by_tiles();
-    count > kAmxSide ? multiply_rows<true>(panels, panel_words, rows, row_words, words, out, out_step)
-                     : multiply_rows<false>(panels, panel_words, rows, row_words, words, out, out_step);
+    count > kAmxSide
+        ? multiply_rows<true>(panels, panel_words, rows, row_words, words, out, out_step)
+        : multiply_rows<false>(panels, panel_words, rows, row_words, words, out, out_step);
   }
 
   template <bool kAll>

@@ -45,7 +45,7 @@ struct Avx2 {
 }  // namespace
 
 const AttentionKernels kAvx2Attention = {Avx2::kValues, Avx2::Blocks::kRows, pack<Avx2>,
-    attend<Avx2>};
+                                         attend<Avx2>};
 
 }  // namespace tru::tensor
 

@@ -45,7 +45,7 @@ struct Avx512 {
 }  // namespace
 
 const AttentionKernels kAvx512Attention = {Avx512::kValues, Avx512::Blocks::kRows, pack<Avx512>,
-    attend<Avx512>};
+                                           attend<Avx512>};
 
 }  // namespace tru::tensor
 

@@ -23,8 +23,8 @@ struct Avx512Bf16 : VectorsBf16 {
 
 }  // namespace
 
-const AttentionKernels kAvx512Bf16Attention = {Avx512Bf16::kValues, Avx512Bf16::Blocks::kRows, pack<Avx512Bf16>,
-    attend<Avx512Bf16>};
+const AttentionKernels kAvx512Bf16Attention = {Avx512Bf16::kValues, Avx512Bf16::Blocks::kRows,
+                                               pack<Avx512Bf16>, attend<Avx512Bf16>};
 
 }  // namespace tru::tensor
 

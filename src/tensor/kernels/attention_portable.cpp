@@ -42,7 +42,7 @@ struct Portable {
 
 }  // namespace
 
-const AttentionKernels kPortableAttention = {Portable::kValues, Portable::Blocks::kRows, pack<Portable>,
-    attend<Portable>};
+const AttentionKernels kPortableAttention = {Portable::kValues, Portable::Blocks::kRows,
+                                             pack<Portable>, attend<Portable>};
 
 }  // namespace tru::tensor

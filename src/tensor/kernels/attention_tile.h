@@ -149,6 +149,22 @@ struct SixRowBlocks {
   }
 };
 
+// A query times `scale`, as words.
+template <class V>
+void query_row(const float* q, std::int64_t dim, float scale, std::uint32_t* words) {
+  using F = typename V::Floats;
+  const auto factor = F::set1(scale);
+  std::int64_t d = 0;
+  for (; d + 2 * F::kLanes <= dim; d += 2 * F::kLanes) {
+    V::store_words(words + d / V::kValues, F::load(q + d) * factor,
+                   F::load(q + d + F::kLanes) * factor);
+  }
+  for (; d < dim; d += V::kValues) {
+    const float second = d + V::kValues - 1 < dim ? q[d + V::kValues - 1] : 0.0f;
+    words[d / V::kValues] = make_word<V>(q[d] * scale, second * scale);
+  }
+}
+
 // Of the first `count` of a row.
 template <class F>
 float largest_score(const float* scores, std::int64_t count) {
@@ -204,17 +220,12 @@ void attend(const AttentionTask& task) {
 
   std::fill_n(queries, kRows * query_words, 0u);
   for (std::int64_t r = 0; r < task.count; ++r) {
-    const float* q = task.queries + r * task.query_step;
-    for (std::int64_t d = 0; d < dim; d += V::kValues) {
-      const float second = d + V::kValues - 1 < dim ? q[d + V::kValues - 1] : 0.0f;
-      queries[r * query_words + d / V::kValues] =
-          make_word<V>(q[d] * task.scale, second * task.scale);
-    }
+    query_row<V>(task.queries + r * task.query_step, dim, task.scale, queries + r * query_words);
   }
   const auto* key_panels = reinterpret_cast<const std::uint32_t*>(task.head.keys);
   for (std::int64_t key = 0; key < keys; key += kAttentionLanes) {
-    Blocks::multiply(key_panels + key * query_words, query_words, queries, query_words,
-                     query_words, task.count, scores + key, keys);
+    Blocks::multiply(key_panels + key * query_words, query_words, queries, query_words, query_words,
+                     task.count, scores + key, keys);
   }
   std::fill_n(sums, kRows, 1.0f);
   std::fill(power_words + task.count * words, power_words + kRows * words, 0u);

@@ -145,8 +145,12 @@ QuantizedRows LinearKernels::view(std::byte* block, std::int64_t count,
   const auto entries = static_cast<std::size_t>(count * groups);
   std::byte* scales = block + entries * kGroupColumns * value_bytes;
   std::byte* sums = scales + entries * sizeof(float);
-  return {block, reinterpret_cast<float*>(scales), reinterpret_cast<std::int32_t*>(sums), count,
-          groups, tile_rows};
+  return {block,
+          reinterpret_cast<float*>(scales),
+          reinterpret_cast<std::int32_t*>(sums),
+          count,
+          groups,
+          tile_rows};
 }
 
 void LinearKernels::dequantize(const QuantizedRows& rows, std::int64_t row, std::int64_t columns,

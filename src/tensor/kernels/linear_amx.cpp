@@ -25,9 +25,9 @@
 namespace tru::tensor {
 namespace {
 
-constexpr std::int64_t kBlockTiles = 32;    // whose sums are kept while the groups go by
-constexpr std::int64_t kChunkGroups = 16;   // of turned weights: two panels' fit into the L1 cache
-constexpr std::int64_t kPairPanels = 2;     // that a tile's values are read for at once
+constexpr std::int64_t kBlockTiles = 32;   // whose sums are kept while the groups go by
+constexpr std::int64_t kChunkGroups = 16;  // of turned weights: two panels' fit into the L1 cache
+constexpr std::int64_t kPairPanels = 2;    // that a tile's values are read for at once
 
 // The 16 bytes at p, p + step, p + 2 step and p + 3 step side by side.
 [[gnu::always_inline]] inline __m512i load_lanes(const std::byte* p, std::int64_t step) {
@@ -60,8 +60,8 @@ struct TurnedWeights {
 };
 
 template <PackedFormat format>
-void turn(const PackedShape& shape, const std::byte* panel, std::int64_t first,
-          std::int64_t groups, TurnedWeights& out) {
+void turn(const PackedShape& shape, const std::byte* panel, std::int64_t first, std::int64_t groups,
+          TurnedWeights& out) {
   constexpr std::int64_t kWordsPerBlock = format == PackedFormat::int8 ? 1 : 2;
   const std::byte* from = panel + first * Layout<format>::kBlocksPerGroup * kBlockBytes;
   const __m512i offset = _mm512_set1_epi8(static_cast<char>(Layout<format>::kOffset));
@@ -87,8 +87,9 @@ void turn(const PackedShape& shape, const std::byte* panel, std::int64_t first,
     from += Layout<format>::kBlocksPerGroup * kBlockBytes;
     if constexpr (format == PackedFormat::int4) {
       const std::byte* scales = group_scales(shape, panel, first + g);
-      _mm512_store_ps(out.scales[g], _mm512_cvtph_ps(_mm256_loadu_si256(
-                                         reinterpret_cast<const __m256i*>(scales))));
+      _mm512_store_ps(
+          out.scales[g],
+          _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales))));
     }
   }
 }
@@ -133,8 +134,8 @@ template <PackedFormat format>
 }
 
 // Adds the products of some groups, from `first` on. What the tiles computed goes through memory to
-// the vectors; these take it one group later, so that nobody waits. Registers 0 and 1 hold sums of the
-// two panels, 2 and 3 weights of theirs, 4 inputs.
+// the vectors; these take it one group later, so that nobody waits. Registers 0 and 1 hold sums of
+// the two panels, 2 and 3 weights of theirs, 4 inputs.
 template <PackedFormat format>
 [[gnu::noinline]] void add_groups(const TurnedWeights (&weights)[kPairPanels], const InputTile& x,
                                   std::int64_t first, std::int64_t groups,
@@ -175,9 +176,8 @@ void finish(const LinearTask& task, const InputTile& x, std::int64_t panel, cons
   const bool int8 = task.shape.format == PackedFormat::int8;
   const __m512 scales =
       int8 ? _mm512_loadu_ps(channel_scales(task.shape, weights)) : _mm512_set1_ps(1);
-  const __m512 bias = task.bias == nullptr
-                          ? _mm512_setzero_ps()
-                          : _mm512_maskz_loadu_ps(channels, task.bias + channel);
+  const __m512 bias = task.bias == nullptr ? _mm512_setzero_ps()
+                                           : _mm512_maskz_loadu_ps(channels, task.bias + channel);
   const auto* from = reinterpret_cast<const std::byte*>(sums.values);
   for (std::int64_t first = 0; first < x.rows; first += 4) {
     __m512i rows[4];

@@ -60,8 +60,8 @@ struct Avx512Vnni {
 
 }  // namespace
 
-const LinearKernels kAvx512VnniLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare, quantize<FloatsAvx512, std::int8_t>,
-                                         multiply<Avx512Vnni>};
+const LinearKernels kAvx512VnniLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare,
+                                         quantize<FloatsAvx512, std::int8_t>, multiply<Avx512Vnni>};
 
 }  // namespace tru::tensor
 

@@ -76,7 +76,7 @@ void multiply(const LinearTask& task) {
 
 }  // namespace
 
-const LinearKernels kPortableLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare, quantize<FloatsPortable, std::int8_t>,
-                                       multiply};
+const LinearKernels kPortableLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare,
+                                       quantize<FloatsPortable, std::int8_t>, multiply};
 
 }  // namespace tru::tensor

@@ -169,12 +169,28 @@ TEST_P(Linear, AgreesWithPlainCode) {
   }
 }
 
+// Among each other they add up in the same order too.
+TEST(LinearLevels, WithVectorsAreEqual) {
+  for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
+    const Weights w({format, 70, 1100}, normal_values(70 * 1100, 15));
+    const auto x = normal_values(37 * 1100, 16);
+    const auto bias = normal_values(70, 17);
+    std::vector<float> first;
+    for (const CpuLevel level : supported_cpu_levels()) {
+      if (level == CpuLevel::portable) continue;
+      const auto y = multiply(level, w, x, {bias.data(), nullptr});
+      if (first.empty()) first = y;
+      EXPECT_EQ(y, first) << to_string(level);
+    }
+  }
+}
+
 // The same values as when a row is alone, to the last bit: a batch equals its members.
 TEST_P(Linear, RowsDoNotDependOnTheirNeighbours) {
   const Weights w({PackedFormat::int8, 48, 256}, normal_values(48 * 256, 9));
-  const auto x = normal_values(9 * 256, 10);
+  const auto x = normal_values(19 * 256, 10);
   const auto all = multiply(GetParam(), w, x);
-  for (std::size_t i = 0; i < 9; ++i) {
+  for (std::size_t i = 0; i < 19; ++i) {
     const auto at = x.begin() + static_cast<std::ptrdiff_t>(i * 256);
     const auto alone = multiply(GetParam(), w, {at, at + 256});
     for (std::size_t j = 0; j < 48; ++j) ASSERT_EQ(alone[j], all[i * 48 + j]);
