@@ -103,7 +103,8 @@ using TileDots = PerChannelAndRow<std::int32_t>;
 using TileSums = PerChannelAndRow<float>;
 
 // A tile of the inputs. One with fewer rows is read as if it had all: what then stands in the lanes
-// behind is the next words', or what follows the values in their block, and is not used.
+// behind is the next words', or what follows the values in their block, and is not used. (More than
+// kTileRows rows have enough behind them: eight bytes of scales and sums each.)
 struct InputTile {
   InputTile(const QuantizedRows& x, std::int64_t tile)
       : row(tile * kAmxSide),
