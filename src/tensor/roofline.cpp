@@ -38,7 +38,9 @@ Result<double> measure_gemm_gflops(Device& device, const MatrixType& type) {
 
 double measure_read_gb_per_s(int threads) {
   constexpr std::size_t kBytes = std::size_t{256} << 20;
-  constexpr int kRuns = 4;
+  constexpr int kRuns = 10;
+  // One place at a time does not keep the memory busy.
+  constexpr std::size_t kPlaces = 4;
   const std::vector<std::uint64_t> memory(kBytes / sizeof(std::uint64_t), 1);
   std::atomic<std::uint64_t> total = 0;
   double best_ms = 0;
@@ -47,11 +49,16 @@ double measure_read_gb_per_s(int threads) {
     {
       std::vector<std::jthread> readers;
       const std::size_t share = memory.size() / static_cast<std::size_t>(threads);
+      const std::size_t part = share / kPlaces / 8 * 8;
       for (int i = 0; i < threads; ++i) {
         readers.emplace_back([&, begin = static_cast<std::size_t>(i) * share] {
           std::uint64_t sums[8] = {};
-          for (std::size_t at = begin; at + 8 <= begin + share; at += 8) {
-            for (std::size_t lane = 0; lane < 8; ++lane) sums[lane] += memory[at + lane];
+          for (std::size_t at = begin; at < begin + part; at += 8) {
+            for (std::size_t place = 0; place < kPlaces; ++place) {
+              for (std::size_t lane = 0; lane < 8; ++lane) {
+                sums[lane] += memory[at + place * part + lane];
+              }
+            }
           }
           for (const std::uint64_t sum : sums) total += sum;
         });
