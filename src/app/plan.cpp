@@ -17,6 +17,20 @@ std::string join(const std::vector<std::string>& values) {
   return values.empty() ? "none" : fmt::format("{}", fmt::join(values, ", "));
 }
 
+// Of long clips the first and the last; --json has all.
+std::string frame_times(const std::vector<media::PlannedFrame>& frames) {
+  constexpr std::size_t kShown = 24, kEnds = 8;
+  std::string times;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (frames.size() > kShown && i == kEnds) {
+      times += " ...";
+      i = frames.size() - kEnds;
+    }
+    times += fmt::format("{}{:.2f}", times.empty() ? "" : " ", frames[i].time_s);
+  }
+  return times;
+}
+
 void print_table(const pipeline::VideoReport& report, const backend::Estimate& estimate,
                  const backend::ModelInfo& model) {
   const media::VideoInfo& info = report.info;
@@ -32,11 +46,7 @@ void print_table(const pipeline::VideoReport& report, const backend::Estimate& e
   row("duration", fmt::format("{:.3f} s, {} frames", info.duration_s, info.frames_total));
   row("seen",
       fmt::format("{} frames of {}x{}", plan.frames.size(), plan.size.width, plan.size.height));
-  std::string times;
-  for (const media::PlannedFrame& frame : plan.frames) {
-    times += fmt::format("{}{:.2f}", times.empty() ? "" : " ", frame.time_s);
-  }
-  row("at (s)", times);
+  row("at (s)", frame_times(plan.frames));
   row("tokens", fmt::format("{} visual, {} in all; the context holds {}", plan.video_tokens,
                             estimate.prompt_tokens, model.max_context));
   row("limits", join(plan.limits));

@@ -73,6 +73,13 @@ def test_a_plan_says_what_is_seen_and_what_it_costs(tru, clip, model):
         assert word in table
 
 
+def test_a_table_names_the_first_and_the_last_of_many_times(tru, hour, model):
+    table = tru("plan", hour, *model()).stdout
+    times = next(line for line in table.splitlines() if line.split()[0] == "at").split()[2:]
+    assert (len(times), times[0], times[8]) == (17, "0.00", "...")
+    assert float(times[-1]) > 3590
+
+
 def test_bench_reports_every_stage(tru, clip, model, tmp_path):
     result = tru("bench", clip("two_frames.mp4"), *model(), "--json", "--prompt-tokens", "32",
                  "--generated-tokens", "4")

@@ -52,6 +52,9 @@ test('a server that goes and comes back', async ({ page, launch }) => {
   await expect(page.getByTestId('plan-cost')).toBeVisible(); // what was known stays
   await tru.ask(question);
   await expect(error(tru)).toHaveAttribute('data-code', 'offline');
+  const broken = (pictures: HTMLImageElement[]) =>
+    pictures.filter((picture) => picture.complete && picture.src && !picture.naturalWidth).length;
+  await expect.poll(() => page.locator('img').evaluateAll(broken)).toBe(0);
   await tru.shot('13-server-down');
   await tru.accessible();
   await server.start();

@@ -127,14 +127,23 @@ function Thumb({
 }) {
   const width = Math.round((thumbHeight * report.resized_width) / report.resized_height);
   const url = useMediaUrl(framePath(videoId, frame.index, Math.max(16, 2 * width)));
+  const [missing, setMissing] = useState<string | null>(null);
+  const name = ui.plan.frame(clock(frame.time_s, true));
+  // In place of the browser's sign for a broken picture.
+  if (url !== null && url === missing) {
+    return (
+      <span role="img" aria-label={name} className="block h-16 rounded-sm bg-sunk" style={{ width }} />
+    );
+  }
   return (
     <img
       src={url ?? undefined}
-      alt={ui.plan.frame(clock(frame.time_s, true))}
+      alt={name}
       width={width}
       height={thumbHeight}
       loading="lazy"
       decoding="async"
+      onError={() => setMissing(url)}
       className="h-16 rounded-sm bg-sunk object-cover"
     />
   );
