@@ -13,6 +13,7 @@ void count_answer(metrics::Metrics& metrics, const pipeline::Answer& answer) {
                     .prompt_tokens = usage.prompt_tokens,
                     .cached_tokens = usage.cached_tokens,
                     .completion_tokens = usage.completion_tokens,
+                    .reused_frame_pairs = answer.generation.reused_temporal_patches,
                     .first_token_s = timings.first_token_ms / 1000,
                     .decode_s = timings.decode_ms / 1000,
                     .vision_s = timings.vision_ms / 1000,

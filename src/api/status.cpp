@@ -61,7 +61,10 @@ Task<Response> metrics_text(Service& service, Exchange& exchange) {
   now.queue_waiting = static_cast<std::int64_t>(counts.waiting);
   now.queue_running = static_cast<std::int64_t>(counts.running);
   now.queue_capacity = static_cast<std::int64_t>(counts.capacity);
-  now.model_loaded = service.backend() != nullptr;
+  if (const backend::Backend* backend = service.backend(); backend != nullptr) {
+    now.model_loaded = true;
+    now.context_tokens = backend->info().max_context;
+  }
   const auto write = [&] {
     now.videos_kept = static_cast<std::int64_t>(service.videos.count());
     return service.metrics.text(now);

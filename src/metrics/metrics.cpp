@@ -22,6 +22,9 @@ const Histogram::BucketBoundaries kRequestBuckets{0.001, 0.005, 0.025, 0.1, 0.5,
 // Stages of a question: milliseconds with the demo model, minutes with a large one on a CPU.
 const Histogram::BucketBoundaries kStageBuckets{0.01, 0.03, 0.1, 0.3, 1,   3,
                                                 10,   30,   60,  120, 300, 600};
+// Of a question and its answer together, from a short text to a long video.
+const Histogram::BucketBoundaries kTokenBuckets{64,    256,   1024,  4096,   8192,
+                                                16384, 32768, 65536, 131072, 262144};
 
 std::string text_of(std::string_view view) {
   return std::string(view);
@@ -31,8 +34,9 @@ auto& gauge(prometheus::Registry& registry, const char* name, const char* help) 
   return BuildGauge().Name(name).Help(help).Register(registry).Add({});
 }
 
-auto& histogram(prometheus::Registry& registry, const char* name, const char* help) {
-  return BuildHistogram().Name(name).Help(help).Register(registry).Add({}, kStageBuckets);
+auto& histogram(prometheus::Registry& registry, const char* name, const char* help,
+                const Histogram::BucketBoundaries& buckets = kStageBuckets) {
+  return BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
 }
 
 auto& counters(prometheus::Registry& registry, const char* name, const char* help) {
@@ -55,15 +59,23 @@ Metrics::Metrics(std::string_view version, std::string_view backend)
       failures_(counters(registry_, "tru_questions_failed_total", "Questions that failed.")),
       answers_(counters(registry_, "tru_answers_total", "Answers given, by what ended them.")),
       tokens_(counters(registry_, "tru_tokens_total", "Tokens read and written.")),
+      reused_pairs_(counters(registry_, "tru_frame_pairs_reused_total",
+                             "Pairs of frames with the pixels of the pair before: not encoded.")
+                        .Add({})),
       stages_(histograms(registry_, "tru_stage_seconds", "Busy time of a stage per question.")),
       queue_wait_(histogram(registry_, "tru_queue_wait_seconds", "Time spent in the queue.")),
       first_token_(histogram(registry_, "tru_first_token_seconds",
                              "From a question's turn to its answer's first token.")),
+      sequence_tokens_(histogram(registry_, "tru_context_used_tokens",
+                                 "What a question and its answer filled of the KV cache.",
+                                 kTokenBuckets)),
       connections_(gauge(registry_, "tru_http_connections", "Open connections.")),
       waiting_(gauge(registry_, "tru_queue_waiting", "Questions that wait for their turn.")),
       running_(gauge(registry_, "tru_queue_running", "Questions being answered.")),
       capacity_(gauge(registry_, "tru_queue_capacity", "Questions that may wait.")),
       videos_(gauge(registry_, "tru_videos_kept", "Videos uploaded to be asked about again.")),
+      context_(gauge(registry_, "tru_context_capacity_tokens",
+                     "What the KV cache holds; 0 until the model is loaded.")),
       loaded_(gauge(registry_, "tru_model_loaded", "1 when questions can be answered.")),
       resident_(gauge(registry_, "process_resident_memory_bytes", "Memory in use.")),
       cpu_(counters(registry_, "process_cpu_seconds_total", "CPU time used.").Add({})),
@@ -112,6 +124,8 @@ void Metrics::answered(const FinishedAnswer& answer) {
   count("prompt", answer.prompt_tokens);
   count("cached", answer.cached_tokens);
   count("completion", answer.completion_tokens);
+  reused_pairs_.Increment(static_cast<double>(answer.reused_frame_pairs));
+  sequence_tokens_.Observe(static_cast<double>(answer.prompt_tokens + answer.completion_tokens));
   stage("decode").Observe(answer.decode_s);
   stage("vision").Observe(answer.vision_s);
   stage("prefill").Observe(answer.prefill_s);
@@ -125,6 +139,7 @@ std::string Metrics::text(const Now& now) {
   running_.Set(static_cast<double>(now.queue_running));
   capacity_.Set(static_cast<double>(now.queue_capacity));
   videos_.Set(static_cast<double>(now.videos_kept));
+  context_.Set(static_cast<double>(now.context_tokens));
   loaded_.Set(now.model_loaded ? 1 : 0);
   const ProcessUse use = process_use();
   resident_.Set(static_cast<double>(use.resident_bytes));

@@ -21,6 +21,7 @@ struct Now {
   std::int64_t queue_running = 0;
   std::int64_t queue_capacity = 0;
   std::int64_t videos_kept = 0;
+  std::int64_t context_tokens = 0;
   bool model_loaded = false;
 };
 
@@ -35,6 +36,7 @@ struct HttpRequest {
 struct FinishedAnswer {
   std::string_view finish_reason;
   std::int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+  std::int64_t reused_frame_pairs = 0;  // same pixels as the pair before
   double first_token_s = 0;
   double decode_s = 0, vision_s = 0, prefill_s = 0, generate_s = 0;  // busy time of stages
 };
@@ -63,14 +65,17 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& failures_;
   prometheus::Family<prometheus::Counter>& answers_;
   prometheus::Family<prometheus::Counter>& tokens_;
+  prometheus::Counter& reused_pairs_;
   prometheus::Family<prometheus::Histogram>& stages_;
   prometheus::Histogram& queue_wait_;
   prometheus::Histogram& first_token_;
+  prometheus::Histogram& sequence_tokens_;
   prometheus::Gauge& connections_;
   prometheus::Gauge& waiting_;
   prometheus::Gauge& running_;
   prometheus::Gauge& capacity_;
   prometheus::Gauge& videos_;
+  prometheus::Gauge& context_;
   prometheus::Gauge& loaded_;
   prometheus::Gauge& resident_;
   prometheus::Counter& cpu_;

@@ -43,6 +43,7 @@ TEST(Metrics, AddsUpTokensAndStages) {
   answer.finish_reason = "stop";
   answer.prompt_tokens = 100;
   answer.completion_tokens = 7;
+  answer.reused_frame_pairs = 3;
   answer.vision_s = 0.5;
   answer.first_token_s = 0.7;
   metrics.answered(answer);
@@ -52,6 +53,8 @@ TEST(Metrics, AddsUpTokensAndStages) {
   EXPECT_THAT(text, HasSubstr(R"(tru_tokens_total{kind="prompt"} 200)"));
   EXPECT_THAT(text, HasSubstr(R"(tru_stage_seconds_sum{stage="vision"} 1)"));
   EXPECT_THAT(text, HasSubstr("tru_first_token_seconds_count 2"));
+  EXPECT_THAT(text, HasSubstr("tru_frame_pairs_reused_total 6"));
+  EXPECT_THAT(text, HasSubstr("tru_context_used_tokens_sum 214"));
 }
 
 TEST(Metrics, ManyThreadsCountAtOnce) {

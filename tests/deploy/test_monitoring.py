@@ -48,9 +48,13 @@ def watching(tmp_path_factory):
 @pytest.fixture(scope="module")
 def used(watching):
     """The two, after some of everything that the dashboard shows."""
-    service, prometheus = watching()
+    service, prometheus = watching(UPLOAD_QUOTA="100KB/d")
     clip = DATA / "media" / "two_frames.mp4"
+    private = {"video_url": "http://169.254.169.254/clip.mp4", "prompt": "What?"}
+    assert service.request("POST", "/v1/videos", bytes(90_000)).status == 415
     for _ in range(2):  # a rate needs a counter that was seen before it grew
+        assert service.request("POST", "/v1/videos", bytes(90_000)).status == 429
+        assert service.post("/v1/inference/url", private).status == 422
         assert service.upload(file(clip), field("prompt", "What?")).status == 200
         assert service.ask("Hello").status == 200
         assert service.get("/v1/nothing").status == 404
