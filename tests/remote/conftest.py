@@ -28,9 +28,9 @@ def vllm_folder():
 
 @pytest.fixture(scope="session")
 def llama_folder():
-    """llama.cpp's server and sources; PEER_LLAMA names what is there already."""
+    """llama.cpp's programs and sources; PEER_LLAMA names what is there already."""
     folder = pathlib.Path(os.environ.get("PEER_LLAMA", PEERS / "llama"))
-    if not (folder / "llama-server").exists():
+    if not (folder / "build" / "bin" / "llama-bench").exists():
         subprocess.run([ROOT / "tests" / "remote" / "install_llama_server", folder], check=True)
     return folder
 
@@ -42,8 +42,8 @@ def free_port():
 
 
 @contextlib.contextmanager
-def run_server(arguments, port, log, timeout_s, environment=None):
-    """The URL of a server that was started and answers /health."""
+def run_server(arguments, port, log, timeout_s, environment=None, path="/health"):
+    """The URL of a server that was started and answers at this path."""
     url = f"http://127.0.0.1:{port}"
     with open(log, "wb") as output:
         process = subprocess.Popen(list(map(str, arguments)), stdout=output, stderr=output,
@@ -54,7 +54,7 @@ def run_server(arguments, port, log, timeout_s, environment=None):
         while True:
             assert process.poll() is None and time.monotonic() < end, log.read_text()[-4000:]
             with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                with urllib.request.urlopen(url + "/health", timeout=5) as reply:
+                with urllib.request.urlopen(url + path, timeout=5) as reply:
                     if reply.status == 200:
                         break
             time.sleep(0.5)
@@ -65,20 +65,33 @@ def run_server(arguments, port, log, timeout_s, environment=None):
         process.wait(timeout=60)
 
 
+# What a small CPU needs beside any command line: the fixture's own number format, a context and a
+# batch that fit, no compilation.
+ON_A_CPU = ["--dtype", "float32", "--max-model-len", 8192, "--max-num-seqs", 8, "--enforce-eager"]
+
+
 @pytest.fixture(scope="session")
-def vllm(vllm_folder, tmp_path_factory):
+def run_vllm(vllm_folder, tmp_path_factory):
+    """run_vllm(port, arguments, **settings) is a context: the URL of `vllm serve ARGUMENTS`."""
+
+    def serve(port, arguments, **settings):
+        settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1",
+                    "VLLM_NO_USAGE_STATS": "1", **settings}
+        log = tmp_path_factory.mktemp("vllm") / "log"
+        command = [vllm_folder / "bin" / "vllm", "serve", *arguments, *ON_A_CPU]
+        return run_server(command, port, log, 600, settings)
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def vllm(run_vllm):
     """vllm(model, *flags) is a context: the URL of `vllm serve` with a test checkpoint."""
 
     def serve(model, *flags):
         port = free_port()
-        arguments = [vllm_folder / "bin" / "vllm", "serve", DATA / "models" / model,
-                     "--served-model-name", model, "--host", "127.0.0.1", "--port", port,
-                     "--dtype", "float32", "--max-model-len", 8192, "--max-num-seqs", 8,
-                     "--enforce-eager", *flags]
-        settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1",
-                    "VLLM_NO_USAGE_STATS": "1"}
-        log = tmp_path_factory.mktemp("vllm") / "log"
-        return run_server(arguments, port, log, 600, settings)
+        return run_vllm(port, [DATA / "models" / model, "--served-model-name", model, "--host",
+                               "127.0.0.1", "--port", port, *flags])
 
     return serve
 
