@@ -37,6 +37,13 @@ def test_scripts_parse(script):
     subprocess.run(["bash", "-n", script], check=True)
 
 
+@pytest.mark.parametrize("image,seconds", [("api", 120), ("web", 40)])
+def test_images_may_take_their_time_to_become_healthy(image, seconds):
+    text = (DEPLOY / f"{image}.Dockerfile").read_text()
+    check, = re.findall(r"^HEALTHCHECK .*--start-period=(\d+)s", text, re.M)
+    assert int(check) == seconds
+
+
 def test_compose_passes_only_settings_that_exist():
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     passed = {entry.split("=")[0] for entry in services["api"]["environment"]}
@@ -75,4 +82,14 @@ def test_ffmpeg_of_the_image_has_every_codec_that_tru_reads():
 def test_env_example_is_what_the_program_writes():
     tru = ROOT / "build/bin/tru"
     made = subprocess.run([tru, "settings", "--env"], check=True, capture_output=True, text=True)
-    assert (ROOT / ".env.example").read_text() == made.stdout, "tru settings --env >.env.example"
+    ours, _ = (ROOT / ".env.example").read_text().split("\n# --- compose.yaml alone ---\n")
+    assert ours == made.stdout, "tru settings --env writes the part above"
+
+
+def test_env_example_explains_what_compose_alone_reads():
+    """Every name in it, with the value that it has where nothing is set."""
+    example = (ROOT / ".env.example").read_text()
+    read = set(re.findall(r"\$\{([A-Z_]+)(?::-([^}]*))?\}", (ROOT / "compose.yaml").read_text()))
+    own = dict(re.findall(r"^#([A-Z_]+)=(.*)", example.split("compose.yaml alone")[1], re.M))
+    assert {name for name, _ in read} <= set(re.findall(r"^#([A-Z_]+)=", example, re.M))
+    assert own.items() <= read
