@@ -29,9 +29,9 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, hub, is_store):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__((hub.host, 0), Handler)
         self.hub, self.is_store = hub, is_store
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.url = f"http://{hub.host}:{self.server_address[1]}"
 
     def handle_error(self, request, client_address):
         pass  # clients that leave are part of the tests
@@ -40,8 +40,9 @@ class Server(http.server.ThreadingHTTPServer):
 class Hub:
     """models: {ORG/NAME: {file: bytes}}. The rest is how it behaves."""
 
-    def __init__(self, models):
+    def __init__(self, models, host="127.0.0.1"):
         self.models = models
+        self.host = host  # where it listens
         self.tokens = {}  # ORG/NAME -> the token that opens it
         self.gated = set()
         self.cut_after = {}  # file -> how many bytes come before the connection breaks

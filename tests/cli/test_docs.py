@@ -1,10 +1,14 @@
-"""Every command in the docs is run, with a tiny model under the name of the real one."""
+"""Every command in the docs is run, with a tiny model under the name of the real one.
+
+Those that need more than the program are other suites'; doc_lines.py says which.
+"""
 import os
 import pathlib
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -13,37 +17,11 @@ import hub as stand_in
 from gguf_files import make_pair
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md",
-         *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/*.md"))]
+sys.path.insert(0, str(ROOT / "tests"))
+import doc_lines  # noqa: E402
+from doc_lines import PAGES  # noqa: E402
+
 MODEL = "Qwen/Qwen3-VL-2B-Instruct"
-# What these tests do not run, by its first words, and why.
-NOT_RUN = {
-    "docker compose": "needs a Docker engine; ./test deploy checks the files",
-    "echo MODEL_PATH=": "ends in docker compose",
-    "sudo": "changes the machine",
-    "vllm serve": "is not ours; ./test remote runs it",
-    "MODEL_BACKEND=vllm": "needs a server; test_remote.py asks stand-ins",
-    "bench/compare_llama.py": "needs llama.cpp and gigabytes of weights",
-    "LLAMA_BIN/": "is llama.cpp's",
-    "apt install lib": "changes the machine",
-    "OMP_NUM_THREADS=1 taskset": "needs oneDNN and Highway, which only that benchmark takes",
-    "DNNL_MAX_CPU_ISA": "the same",
-    "bench/load/load.py": "needs a machine of its own for minutes, and 35 GB",
-    "cmake --preset": "./run and ./test do just that",
-    "ctest": "./test unit does just that",
-    "build/bin/test_text": "./test unit does just that",
-}
-
-
-def commands_of(page):
-    """The lines of the page's blocks of shell commands."""
-    text = (ROOT / page).read_text("utf-8")
-    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        yield from (re.split(r"\s{2,}#", line)[0].strip() for line in block.splitlines() if line)
-
-
-def not_run(line):
-    return next((words for words in NOT_RUN if line.startswith(words)), None)
 
 
 class Reader:
@@ -135,16 +113,19 @@ def reader(tmp_path, data, environment):
         person.stop()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if list(commands_of(page))])
+@pytest.mark.parametrize("page", [page for page in PAGES if any(doc_lines.lines_of("cli", page))])
 def test_commands(page, reader):
-    for line in commands_of(page):
-        if not not_run(line):
-            reader.do(line)
+    for line in doc_lines.lines_of("cli", page):
+        reader.do(line)
 
 
-def test_nothing_is_left_out_that_is_not_there():
-    lines = [line for page in PAGES for line in commands_of(page)]
-    assert {not_run(line) for line in lines} - {None} == set(NOT_RUN)
+def test_every_other_command_is_a_suites_that_runs_it():
+    lines = [line for page in PAGES for line in doc_lines.written_on(page)]
+    assert {doc_lines.place_of(line) for line in lines} - {None} == set(doc_lines.ELSEWHERE)
+    for suite in set(doc_lines.ELSEWHERE.values()):
+        sources = [ROOT / "test", *(ROOT / "tests" / suite).glob("test_*.py")]
+        asks = re.compile(rf'lines_of\("{suite}"\)|run_doc_lines {suite}\n')
+        assert any(asks.search(path.read_text()) for path in sources), suite
 
 
 @pytest.mark.parametrize("page", PAGES)

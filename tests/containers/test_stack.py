@@ -3,63 +3,21 @@
 Needs a Docker engine and the images that deploy/build_images.sh leaves. Sizes and times are
 printed and kept in the JUnit file; docs/DEPLOYMENT.md quotes them.
 """
-import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
 import ssl
-import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "models/demo/samples/passing.mp4"
-QUESTION = "Which way does the red circle move?"
+from engine import QUESTION, ROOT, SAMPLE, ask, compose, docker, get, run, wait_for
+
 SIZE_LIMITS_MB = {"tru-api": 150, "tru-web": 60}
 CONFINED = ["--read-only", "--tmpfs", "/tmp:mode=1777", "--tmpfs", "/data:mode=0700,uid=10001",
             "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
-
-
-def run(*command, check=True, **options):
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, **options)
-    assert not check or done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done
-
-
-def docker(*arguments, **options):
-    return run("docker", *arguments, **options).stdout.strip()
-
-
-def compose(*arguments, **options):
-    plugin = run("docker", "compose", "version", check=False).returncode == 0
-    program = ["docker", "compose"] if plugin else ["docker-compose"]
-    return run(*program, "-p", "tru-test", "-f", "compose.yaml", *arguments, **options)
-
-
-def get(url, context=None):
-    with urllib.request.urlopen(url, timeout=10, context=context) as answer:
-        return answer.read().decode()
-
-
-def wait_for(condition, limit_s, what):
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            if value := condition():
-                return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} took over {limit_s} s")
-
-
-def ask(api):
-    asked = run("curl", "-sS", "--fail-with-body", "-F", f"video=@{SAMPLE}", "-F",
-                f"prompt={QUESTION}", "-F", "temperature=0", f"{api}/v1/inference/upload")
-    return json.loads(asked.stdout)["response"]
 
 
 def memory_mb(container):
