@@ -40,7 +40,9 @@ def arguments():
 
 
 def run(command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    # An answer that is cut off may end within a character.
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                          errors="replace")
     if done.returncode != 0:
         raise SystemExit(f"{command[0]} failed:\n{done.stderr[-2000:]}")
     return done
@@ -71,19 +73,20 @@ def ask_tru(args):
 
 
 def ask_llama(args):
-    log = run([
-        args.llama / "llama-mtmd-cli", "-v", "-m", args.text, "--mmproj", args.mmproj,
-        "--video", args.clip, "--video-fps", 2, "-p", QUESTION, "-t", args.threads,
-        "-n", args.generated, "--temp", 0, "-c", 8192,
-    ]).stderr
-    encoded = re.findall(r"encoding batch with \d+ entries and total (\d+) tokens", log)
-    vision_ms = re.findall(r"batch encoding done in (\d+) ms", log)
-    prompt = re.search(r"prompt eval time = +([\d.]+) ms / +(\d+) tokens", log)  # vision included
-    rate = re.search(r"  eval time = .* ([\d.]+) tokens per second", log)
-    if not (encoded and vision_ms and prompt and rate):
-        raise SystemExit("llama-mtmd-cli logs its times in other words than this script knows")
-    return figures(int(prompt[2]), sum(map(int, encoded)), sum(map(int, vision_ms)) / 1e3,
-                   float(prompt[1]) / 1e3, float(rate[1]))
+    for _ in range(5):  # its log now and then misses its last lines
+        log = run([
+            args.llama / "llama-mtmd-cli", "-v", "-m", args.text, "--mmproj", args.mmproj,
+            "--video", args.clip, "--video-fps", 2, "-p", QUESTION, "-t", args.threads,
+            "-n", args.generated, "--temp", 0, "-c", 8192,
+        ]).stderr
+        encoded = re.findall(r"encoding batch with \d+ entries and total (\d+) tokens", log)
+        vision_ms = re.findall(r"batch encoding done in (\d+) ms", log)
+        prompt = re.search(r"prompt eval time = +([\d.]+) ms / +(\d+) tokens", log)  # with vision
+        rate = re.search(r"  eval time = .* ([\d.]+) tokens per second", log)
+        if encoded and vision_ms and prompt and rate:
+            return figures(int(prompt[2]), sum(map(int, encoded)),
+                           sum(map(int, vision_ms)) / 1e3, float(prompt[1]) / 1e3, float(rate[1]))
+    raise SystemExit("llama-mtmd-cli logs its times in other words than this script knows")
 
 
 def main():
