@@ -1,6 +1,10 @@
 """tru plan, tru bench and tru completion."""
 import json
+import os
+import re
 import resource
+import shutil
+import struct
 import subprocess
 import threading
 import time
@@ -71,6 +75,23 @@ def test_a_plan_says_what_is_seen_and_what_it_costs(tru, clip, model):
     table = tru("plan", clip("odd_24fps.mp4"), *model()).stdout
     for word in ("frames", "tokens", "memory", "first token"):
         assert word in table
+
+
+def test_a_model_that_is_larger_than_the_machine_is_noted(tru, clip, data, tmp_path):
+    """A checkpoint of 4 TiB, most of it a hole in a file."""
+    folder = shutil.copytree(data / "models" / "dense-tied", tmp_path / "large")
+    weights = folder / "model.safetensors"
+    length, = struct.unpack("<Q", weights.read_bytes()[:8])
+    header = json.loads(weights.read_bytes()[8:8 + length])
+    end = max(tensor["data_offsets"][1] for name, tensor in header.items() if name[:2] != "__")
+    size = 4 << 40
+    header["more"] = {"dtype": "U8", "shape": [size], "data_offsets": [end, end + size]}
+    text = json.dumps(header).encode()
+    weights.write_bytes(struct.pack("<Q", len(text)) + text)
+    os.truncate(weights, 8 + len(text) + end + size)
+    table = tru("plan", clip("odd_24fps.mp4"), "--model", folder).stdout
+    assert re.search(r"note +needs about 4096.\d GiB, and this machine has [\d.]+ GiB", table)
+    assert "--weights int8 or int4, a smaller model" in table
 
 
 def test_a_table_names_the_first_and_the_last_of_many_times(tru, hour, model):
