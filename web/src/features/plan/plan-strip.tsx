@@ -132,7 +132,12 @@ function Thumb({
   // In place of the browser's sign for a broken picture.
   if (url !== null && url === missing) {
     return (
-      <span role="img" aria-label={name} className="block h-16 rounded-sm bg-sunk" style={{ width }} />
+      <span
+        role="img"
+        aria-label={name}
+        className="block h-16 rounded-sm bg-sunk"
+        style={{ width }}
+      />
     );
   }
   return (
