@@ -87,6 +87,10 @@ void run_attend(ggml_tensor* dst, int, int, void* user) {
   }
 }
 
+float score_scale(const ggml_tensor* q) {
+  return 1.0f / std::sqrt(static_cast<float>(q->ne[0]));
+}
+
 }  // namespace
 
 ggml_tensor* attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
@@ -108,6 +112,23 @@ ggml_tensor* attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor
   ggml_tensor* sources[] = {q, packed};
   return ggml_custom_4d(graph.context(), GGML_TYPE_F32, state.head_dim * state.heads, state.rows,
                         state.batches, 1, sources, 2, run_attend, GGML_N_TASKS_MAX, &state);
+}
+
+ggml_tensor* ggml_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
+                            ggml_tensor* mask) {
+  ggml_tensor* fused = ggml_flash_attn_ext(graph.context(), q, k, v, mask, score_scale(q), 0, 0);
+  return graph.device().supports(fused) ? fused : unfused_attention(graph, q, k, v, mask);
+}
+
+ggml_tensor* unfused_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
+                               ggml_tensor* mask) {
+  ggml_context* context = graph.context();
+  ggml_tensor* scores = ggml_mul_mat(context, k, q);  // [keys, rows, heads, batches]
+  ggml_mul_mat_set_prec(scores, GGML_PREC_F32);       // f16 could overflow
+  scores = ggml_soft_max_ext(context, scores, mask, score_scale(q), 0);
+  ggml_tensor* by_key = ggml_cont(context, ggml_transpose(context, v));
+  ggml_tensor* out = ggml_mul_mat(context, by_key, scores);  // [head_dim, rows, heads, batches]
+  return ggml_cont(context, ggml_permute(context, out, 0, 2, 1, 3));
 }
 
 }  // namespace tru::tensor

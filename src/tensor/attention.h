@@ -1,4 +1,4 @@
-// Softmax attention as a graph operator, by kernels of our own.
+// Softmax attention in a graph: an operator with kernels of our own, and ggml's operators.
 #pragma once
 
 #include <cstdint>
@@ -19,5 +19,16 @@ struct Visibility {
 // Result: f32, ne = {head_dim * heads, rows, batches}.
 ggml_tensor* attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
                        const Visibility& visibility);
+
+// On every device. q: f32, ne = {head_dim, rows, heads, batches}; k, v: f32 or f16, ne = {head_dim,
+// keys, key heads, batches}; mask: f16, ne = {keys, rows}, added to the scores, or null.
+// Result: f32, contiguous, ne = {head_dim, heads, rows, batches}.
+ggml_tensor* ggml_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
+                            ggml_tensor* mask);
+
+// The same with all scores in memory at once. ggml_attention() takes it where the device has no
+// fused operator for this size of heads.
+ggml_tensor* unfused_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
+                               ggml_tensor* mask);
 
 }  // namespace tru::tensor

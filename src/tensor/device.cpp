@@ -1,5 +1,6 @@
 #include "tensor/device.h"
 
+#include <dlfcn.h>
 #include <ggml-cpu.h>
 #include <sched.h>
 #include <strings.h>
@@ -12,15 +13,18 @@
 namespace tru::tensor {
 namespace {
 
+std::filesystem::path program_folder() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
 // ggml's back ends are modules beside the program; the registry they go into is ggml's own global,
 // so they are loaded once. Only the program's folder is searched, never the working directory.
 void load_backends() {
   static std::once_flag once;
   std::call_once(once, [] {
     ggml_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
-    std::error_code error;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-    ggml_backend_load_all_from_path(program.parent_path().c_str());
+    ggml_backend_load_all_from_path(program_folder().c_str());
   });
 }
 
@@ -45,6 +49,16 @@ std::vector<ggml_backend_dev_t> devices_best_first() {
   std::stable_sort(devices.begin(), devices.end(),
                    [&](auto a, auto b) { return rank(a) < rank(b); });
   return devices;
+}
+
+bool is_named(ggml_backend_dev_t device, std::string_view name) {
+  std::string_view own = ggml_backend_dev_name(device);
+  const auto equal = [&] {
+    return own.size() == name.size() && strncasecmp(own.data(), name.data(), own.size()) == 0;
+  };
+  if (equal()) return true;
+  own = own.substr(0, own.find_last_not_of("0123456789") + 1);
+  return equal();
 }
 
 DeviceInfo describe(ggml_backend_dev_t device) {
@@ -81,6 +95,22 @@ std::vector<DeviceInfo> list_devices() {
   return infos;
 }
 
+std::optional<MissingGpu> missing_gpu() {
+  std::error_code error;
+  if (!std::filesystem::exists(program_folder() / "libggml-cuda.so", error)) return {};
+  for (ggml_backend_dev_t device : devices_best_first()) {
+    if (ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU) return {};
+  }
+  void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY);
+  if (driver == nullptr) {
+    return MissingGpu{"no GPU: NVIDIA's driver, libcuda.so.1, is not here",
+                      "start the container with --gpus all"};
+  }
+  ::dlclose(driver);
+  return MissingGpu{"no GPU: NVIDIA's driver offers none",
+                    "CUDA 13 needs the driver 580 or newer, and a GPU since Turing"};
+}
+
 int default_threads() {
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
@@ -98,13 +128,12 @@ Result<Device> Device::open(std::string_view name, int threads) {
   std::string names = "auto";
   for (ggml_backend_dev_t device : devices) {
     names += std::string(", ") + ggml_backend_dev_name(device);
-    const bool match =
-        name == "auto" || strcasecmp(std::string(name).c_str(), ggml_backend_dev_name(device)) == 0;
-    if (match && chosen == nullptr) chosen = device;
+    if (chosen == nullptr && (name == "auto" || is_named(device, name))) chosen = device;
   }
   if (chosen == nullptr) {
-    return fail(ErrorCode::config_invalid, "no device is named '{}'; this machine has: {}", name,
-                names);
+    const auto missing = missing_gpu();
+    return fail(ErrorCode::config_invalid, "no device is named '{}'; this machine has: {}{}", name,
+                names, missing ? fmt::format(" ({}; {})", missing->what, missing->fix) : "");
   }
   Device device;
   device.backend_.reset(ggml_backend_dev_init(chosen, nullptr));
@@ -162,6 +191,10 @@ std::string Device::features() const {
   return names;
 }
 
+bool Device::supports(const ggml_tensor* node) const {
+  return ggml_backend_supports_op(backend_.get(), node);
+}
+
 ggml_backend_buffer_type* Device::buffer_type() const {
   return ggml_backend_get_default_buffer_type(backend_.get());
 }
@@ -182,6 +215,18 @@ BufferPtr Device::wrap(void* memory, std::size_t size_bytes) const {
   return BufferPtr(ggml_backend_dev_buffer_from_host_ptr(device, memory, size_bytes, size_bytes));
 }
 
+// A GPU's back end ends the process at a node that it can't compute.
+Status Device::check_nodes(ggml_cgraph* graph) const {
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    const ggml_tensor* node = ggml_graph_node(graph, i);
+    if (supports(node)) continue;
+    return fail(ErrorCode::engine_failed,
+                "the device {} can't compute {} of {}, which this model needs; DEVICE=cpu can",
+                info().name, ggml_op_desc(node), ggml_type_name(node->type));
+  }
+  return {};
+}
+
 Status Device::compute(ggml_cgraph* graph, double own_flop, std::stop_token stop) {
   if (is_cpu()) {
     // Threads meet at a spinning barrier after every node. Where a node is a few microseconds of
@@ -189,6 +234,8 @@ Status Device::compute(ggml_cgraph* graph, double own_flop, std::stop_token stop
     constexpr double kFlopPerThread = 1e7;
     const double worth = std::ceil((matrix_flop(graph) + own_flop) / kFlopPerThread);
     set_threads_(backend_.get(), static_cast<int>(std::clamp<double>(worth, 1, threads_)));
+  } else {
+    TRU_CHECK(check_nodes(graph));
   }
   const auto set_abort = find_function<ggml_backend_set_abort_callback_t>(
       backend_.get(), "ggml_backend_set_abort_callback");

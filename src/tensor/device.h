@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -33,12 +34,22 @@ struct DeviceInfo {
 // All devices of this machine, best first.
 std::vector<DeviceInfo> list_devices();
 
+// A GPU back end that finds no GPU: what is wrong, and what to do.
+struct MissingGpu {
+  std::string what;
+  std::string fix;
+};
+
+// Nothing if there is a GPU, or if this build has no back end for one.
+std::optional<MissingGpu> missing_gpu();
+
 // Threads that `threads = 0` stands for: the cores this process may run on.
 int default_threads();
 
 class Device {
  public:
-  // name: "auto" (a GPU if there is one, else the CPU) or a name of list_devices(), any case.
+  // name: "auto" (a GPU if there is one, else the CPU) or a name of list_devices(), any case; of
+  // several with numbers, "cuda" is the first.
   // threads: for the CPU; 0 = default_threads(). Errors: config_invalid, engine_failed.
   static Result<Device> open(std::string_view name, int threads);
 
@@ -47,6 +58,9 @@ class Device {
   int threads() const { return threads_; }
   // The instruction sets that the chosen CPU back end uses, such as "AVX2 FMA AVX512".
   std::string features() const;
+
+  // Whether it can compute this node.
+  bool supports(const ggml_tensor* node) const;
 
   ggml_backend* backend() const { return backend_.get(); }
   ggml_backend_buffer_type* buffer_type() const;
@@ -65,6 +79,7 @@ class Device {
  private:
   Device() = default;
   Status use_threads(int threads);
+  Status check_nodes(ggml_cgraph* graph) const;
 
   // Its deleter is looked up in the back end module. Outlives backend_, which uses it.
   std::unique_ptr<ggml_threadpool, void (*)(ggml_threadpool*)> thread_pool_{nullptr, nullptr};

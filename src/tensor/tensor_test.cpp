@@ -25,6 +25,7 @@ TEST(Device, OpensTheCpuAndNamesWhatThereIs) {
   EXPECT_EQ(wrong.error().code, ErrorCode::config_invalid);
   EXPECT_THAT(wrong.error().message, testing::HasSubstr("auto, CPU"));
   EXPECT_FALSE(Device::open("cpu", -1));
+  EXPECT_FALSE(missing_gpu()) << "there is no back end for one";
 }
 
 TEST(Graph, MultipliesAndReusesItsWorkspace) {
@@ -85,14 +86,48 @@ TEST(Attention, AgreesWithGgml) {
   ggml_tensor* values = graph.input(GGML_TYPE_F16, k_shape, v.data());
   const auto by_head = [&](ggml_tensor* x) { return ggml_permute(graph.context(), x, 0, 2, 1, 3); };
   ggml_tensor* expected =
-      ggml_flash_attn_ext(graph.context(), by_head(queries), by_head(keys), by_head(values),
-                          nullptr, 1 / std::sqrt(static_cast<float>(kDim)), 0, 0);
+      ggml_attention(graph, by_head(queries), by_head(keys), by_head(values), nullptr);
   ggml_tensor* ours = attention(graph, queries, keys, values, {});
   graph.output(ours);
   graph.output(expected);
   ASSERT_TRUE(graph.run({}));
   EXPECT_THAT(graph.read(ours),
               testing::Pointwise(testing::FloatNear(5e-3f), graph.read(expected)));
+}
+
+// As a GPU computes heads of sizes that its fused operator lacks; the mask hides keys of each row.
+TEST(Attention, IsTheSameWithoutTheFusedOperator) {
+  auto device = Device::open("cpu", 2);
+  ASSERT_TRUE(device);
+  constexpr std::int64_t kDim = 32, kHeads = 4, kKeyHeads = 2, kRows = 5, kKeys = 64;
+  const auto q = waves(kDim * kHeads * kRows, 0.37f);
+  std::vector<ggml_fp16_t> k(kDim * kKeyHeads * kKeys), v(k.size()), mask(kKeys * kRows);
+  ggml_fp32_to_fp16_row(waves(k.size(), 0.71f).data(), k.data(), static_cast<int64_t>(k.size()));
+  ggml_fp32_to_fp16_row(waves(v.size(), 1.3f).data(), v.data(), static_cast<int64_t>(v.size()));
+  for (std::int64_t i = 0; i < kKeys * kRows; ++i) {
+    const bool hidden = i % kKeys > 20 + i / kKeys;
+    mask[static_cast<std::size_t>(i)] = ggml_fp32_to_fp16(hidden ? -INFINITY : 0);
+  }
+  Workspace workspace(*device);
+  Graph graph(workspace);
+  const auto by_head = [&](ggml_type type, std::int64_t heads, std::int64_t rows, const void* x) {
+    const std::int64_t shape[] = {kDim, heads, rows};
+    return ggml_permute(graph.context(), graph.input(type, shape, x), 0, 2, 1, 3);
+  };
+  ggml_tensor* queries = by_head(GGML_TYPE_F32, kHeads, kRows, q.data());
+  ggml_tensor* keys = by_head(GGML_TYPE_F16, kKeyHeads, kKeys, k.data());
+  ggml_tensor* values = by_head(GGML_TYPE_F16, kKeyHeads, kKeys, v.data());
+  const std::int64_t mask_shape[] = {kKeys, kRows};
+  ggml_tensor* shown = graph.input(GGML_TYPE_F16, mask_shape, mask.data());
+  ggml_tensor* fused = ggml_attention(graph, queries, keys, values, shown);
+  ASSERT_EQ(fused->op, GGML_OP_FLASH_ATTN_EXT);
+  ggml_tensor* unfused = unfused_attention(graph, queries, keys, values, shown);
+  ASSERT_TRUE(ggml_are_same_shape(fused, unfused));
+  graph.output(fused);
+  graph.output(unfused);
+  ASSERT_TRUE(graph.run({}));
+  EXPECT_THAT(graph.read(unfused),
+              testing::Pointwise(testing::FloatNear(5e-3f), graph.read(fused)));
 }
 
 // The same numbers as a plain matrix and packed.

@@ -208,9 +208,8 @@ ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggm
   }
   const auto by_head = [&](ggml_tensor* y) { return ggml_permute(context, y, 0, 2, 1, 3); };
   const std::int64_t padded = rows.mask->ne[0];
-  ggml_tensor* out = ggml_flash_attn_ext(context, by_head(q), by_head(stored(keys, padded)),
-                                         by_head(stored(values, padded)), rows.mask,
-                                         1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
+  ggml_tensor* out = tensor::ggml_attention(graph, by_head(q), by_head(stored(keys, padded)),
+                                            by_head(stored(values, padded)), rows.mask);
   const std::int64_t width = head_dim * config_.num_attention_heads;
   return a.o_proj(graph, ggml_reshape_2d(context, out, width, rows.count), x);
 }

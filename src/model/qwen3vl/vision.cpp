@@ -142,8 +142,8 @@ ggml_tensor* VisionEncoder::attention(tensor::Graph& graph, const Block& block, 
     return block.proj(graph, tensor::attention(graph, q, k, part(2), {}), x);
   }
   const auto by_head = [&](ggml_tensor* rows) { return ggml_permute(context, rows, 0, 2, 1, 3); };
-  ggml_tensor* out = ggml_flash_attn_ext(context, by_head(q), by_head(k), by_head(part(2)), nullptr,
-                                         1.0f / std::sqrt(static_cast<float>(head_dim)), 0, 0);
+  ggml_tensor* out =
+      tensor::ggml_attention(graph, by_head(q), by_head(k), by_head(part(2)), nullptr);
   return block.proj(graph, ggml_reshape_3d(context, out, config_.hidden_size, patches, frames), x);
 }
 
