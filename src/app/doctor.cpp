@@ -14,6 +14,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "app/access.h"
 #include "app/exit_code.h"
@@ -83,6 +84,12 @@ Finding check_processor(const Settings& settings) {
         "MODEL_BACKEND=vllm helps";
   }
   return finding;
+}
+
+std::optional<Finding> check_gpu() {
+  const auto missing = tensor::missing_gpu();
+  if (!missing) return {};
+  return Finding{"gpu", Health::warn, missing->what, missing->fix};
 }
 
 Finding check_memory() {
@@ -238,7 +245,7 @@ int doctor(const DoctorOptions& options) {
   const fs::path uploads =
       service.upload_dir.empty() ? fs::temp_directory_path() : service.upload_dir;
   const double upload_bytes = 1e6 * static_cast<double>(service.max_video_size_mb);
-  const std::vector<Finding> findings = {
+  std::vector<Finding> findings = {
       check_processor(*settings),
       check_memory(),
       check_sandbox(),
@@ -249,6 +256,7 @@ int doctor(const DoctorOptions& options) {
       check_folder("data", service.data_dir, upload_bytes, "DATA_DIR"),
       check_port(service),
       check_access(*settings)};
+  if (auto gpu = check_gpu()) findings.insert(findings.begin() + 1, *std::move(gpu));
   const bool works = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.health == Health::fail;
   });

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <random>
 
+#include "tensor/device.h"
+
 namespace tru::app {
 namespace {
 
@@ -154,6 +156,10 @@ Result<backend::BackendConfig> backend_config(Settings& settings,
   config.remote = settings.model_backend == "vllm";
   if (!config.remote) {
     TRU_TRY(config.native, native_config(settings));
+    const auto missing = tensor::missing_gpu();
+    if (missing && config.native.device == "auto") {
+      log(fmt::format("{}; {}", missing->what, missing->fix));
+    }
     return config;
   }
   const VllmSettings& vllm = settings.vllm;
