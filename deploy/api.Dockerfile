@@ -4,11 +4,10 @@
 #   deploy/build_images.sh                            both images, with labels and SBOM
 #   docker build -f deploy/api.Dockerfile -t tru-api .
 #
-# With GPU support (ggml's CUDA back end):
+# For NVIDIA GPUs, with ggml's CUDA back end:
 #
-#   docker build -f deploy/api.Dockerfile -t tru-api:cuda --build-arg CUDA=ON \
-#     --build-arg BUILD_BASE=nvidia/cuda:12.6.3-devel-debian12 \
-#     --build-arg RUN_BASE=nvidia/cuda:12.6.3-runtime-debian12 .
+#   deploy/build_images.sh cuda                       tru-api:cuda
+#   docker build -f deploy/api.Dockerfile -t tru-api:cuda --build-arg CUDA=ON .
 ARG BUILD_BASE=debian:12-slim
 ARG RUN_BASE=debian:12-slim
 
@@ -27,8 +26,7 @@ COPY deploy/build_ffmpeg.sh ./
 RUN cd ffmpeg-*/ && bash ../build_ffmpeg.sh /ffmpeg/installed \
  && dpkg-parsechangelog -S Version > /ffmpeg/installed/version
 
-FROM ${BUILD_BASE} AS build
-ARG CUDA=OFF
+FROM ${BUILD_BASE} AS tools
 WORKDIR /src
 COPY tools/setup.sh tools/
 COPY deploy/install_build_packages.sh deploy/
@@ -38,6 +36,18 @@ COPY tools/fetch_ggml tools/
 ARG EXTRA_CA
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 RUN printf '%s\n' "$EXTRA_CA" >> $PIP_CERT && tools/fetch_ggml
+
+# ggml's CUDA back end takes long to build. It depends on nothing of TRU's, so that a change there
+# does not build it again.
+FROM tools AS cuda
+COPY cmake/Ggml.cmake cmake/
+COPY deploy/cuda deploy/cuda
+ARG CUDA=OFF
+# Such as "86-real;90-real". None means those that ggml chooses: every GPU since Turing (75).
+ARG CUDA_ARCHITECTURES=
+RUN mkdir /cuda && if [ "$CUDA" = ON ]; then deploy/cuda/build.sh /cuda; fi
+
+FROM tools AS build
 COPY --from=ffmpeg /ffmpeg/installed /ffmpeg/installed
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
@@ -45,7 +55,7 @@ COPY src src
 # No CPU_VARIANTS means all that ggml has.
 ARG CPU_VARIANTS=
 RUN PKG_CONFIG_PATH=/ffmpeg/installed/lib/pkgconfig \
-    cmake --preset release -DTRU_TESTS=OFF -DGGML_CUDA=${CUDA} -DTRU_CPU_VARIANTS=${CPU_VARIANTS} \
+    cmake --preset release -DTRU_TESTS=OFF -DTRU_CPU_VARIANTS=${CPU_VARIANTS} \
  && ninja -C build tru
 COPY LICENSE ./
 COPY models models
@@ -84,8 +94,12 @@ RUN apt-get update \
  && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin tru \
  && install -d -o tru -g tru -m 0700 /data /models
 COPY --from=build /rootfs/usr/lib/tru /usr/lib/tru
+COPY --from=cuda /cuda /usr/lib/tru
 COPY --from=page /src/web/out /usr/lib/tru/share/tru/web
-RUN ! LD_LIBRARY_PATH=/usr/lib/tru/lib ldd /usr/lib/tru/bin/tru | grep 'not found'
+# The driver's libcuda.so.1 comes from the host.
+RUN cd /usr/lib/tru \
+ && ! LD_LIBRARY_PATH=lib ldd bin/tru bin/libggml-*.so lib/*.so.* | grep 'not found' \
+    | grep -v 'libcuda\.so\.1'
 USER 10001:10001
 ENV PATH=/usr/lib/tru/bin:$PATH LD_LIBRARY_PATH=/usr/lib/tru/lib \
     HOST=0.0.0.0 PORT=8000 DATA_DIR=/data HF_HOME=/models UPLOAD_DIR=/tmp/tru
