@@ -1,0 +1,75 @@
+"""tru-api:cuda on a machine without a GPU: it answers on the processor, and says why.
+
+`TRU_CUDA_IMAGE=90 ./test containers` builds it first; elsewhere these tests are left out.
+"""
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+IMAGE = "tru-api:cuda"
+SIZE_LIMIT_MB = 1000
+QUESTION = "Which way does the red circle move?"
+
+
+def docker(*arguments):
+    return subprocess.run(["docker", *arguments], cwd=ROOT, text=True, capture_output=True)
+
+
+def tru(*arguments, options=()):
+    """The program in the image, as a person runs it, without a network."""
+    samples = f"{ROOT}/models/demo/samples:/samples:ro"
+    return docker("run", "--rm", "--network", "none", "-v", samples, *options, IMAGE, *arguments)
+
+
+pytestmark = pytest.mark.skipif(
+    docker("image", "inspect", IMAGE).returncode != 0,
+    reason=f"no {IMAGE} here: TRU_CUDA_IMAGE=90 ./test containers makes it")
+
+
+def test_size(record_property):
+    size_mb = int(docker("image", "inspect", "-f", "{{.Size}}", IMAGE).stdout) / 1e6
+    record_property("size_mb", round(size_mb, 1))
+    print(f"\n{IMAGE}: {size_mb:.0f} MB")
+    assert size_mb <= SIZE_LIMIT_MB
+
+
+def test_all_but_the_driver_is_inside():
+    listed = docker("run", "--rm", "--entrypoint", "ldd", IMAGE,
+                    "/usr/lib/tru/bin/libggml-cuda.so").stdout
+    missing = [line.split()[0] for line in listed.splitlines() if "not found" in line]
+    assert missing == ["libcuda.so.1"]
+    for library in ("libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13"):
+        assert f"{library} => /usr/lib/tru/lib/" in listed
+
+
+def test_list_of_contents():
+    text = (ROOT / "build/images/tru-api-cuda.spdx").read_text()
+    for name in ("tru", "ggml", "nvidia-cublas", "nvidia-cuda-runtime"):
+        assert f"PackageName: {name}\n" in text
+
+
+def test_the_processor_answers():
+    asked = tru("ask", "/samples/passing.mp4", QUESTION, "--temperature", "0")
+    assert asked.returncode == 0 and "right" in asked.stdout, asked.stderr
+    assert "note: no GPU: " in asked.stderr and "--gpus all" in asked.stderr
+
+
+def test_a_gpu_by_name_is_refused():
+    asked = tru("ask", "/samples/passing.mp4", QUESTION, "--device", "cuda")
+    assert asked.returncode == 3 and asked.stdout == ""
+    assert "no device is named 'cuda'" in asked.stderr and "no GPU: " in asked.stderr
+
+
+def test_doctor_says_what_to_do():
+    told = tru("doctor").stdout
+    assert "warn  gpu" in told and "--gpus all" in told
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="no NVIDIA driver here")
+def test_a_gpu_answers():
+    asked = tru("ask", "/samples/passing.mp4", QUESTION, "--temperature", "0", "--device", "cuda",
+                options=["--gpus", "all"])
+    assert asked.returncode == 0 and "right" in asked.stdout, asked.stderr
