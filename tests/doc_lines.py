@@ -16,6 +16,8 @@ ELSEWHERE = {
     "ctest": "unit",
     "build/bin/test_text": "unit",
     "docker compose": "containers",
+    "docker run": "containers",
+    "deploy/build_images.sh": "containers",
     "echo": "containers",
     "sudo": "containers",
     "vllm serve": "remote",

@@ -1,36 +1,37 @@
-"""tru-api:cuda on a machine without a GPU: it answers on the processor, and says why.
+"""tru-api:cuda without a GPU: it answers on the processor, and says why.
 
 `TRU_CUDA_IMAGE=90 ./test containers` builds it first; elsewhere these tests are left out.
 """
-import pathlib
+import json
 import shutil
-import subprocess
+import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from engine import QUESTION, ROOT, ask, docker, get, run, wait_for
+
+sys.path.insert(0, str(ROOT / "tests"))
+import doc_lines  # noqa: E402
+
 IMAGE = "tru-api:cuda"
 SIZE_LIMIT_MB = 1000
-QUESTION = "Which way does the red circle move?"
+LINES = [line for line in doc_lines.lines_of("containers") if "cuda" in line]
 
-
-def docker(*arguments):
-    return subprocess.run(["docker", *arguments], cwd=ROOT, text=True, capture_output=True)
+pytestmark = pytest.mark.skipif(
+    shutil.which("docker") is None
+    or run("docker", "image", "inspect", IMAGE, check=False).returncode != 0,
+    reason=f"no {IMAGE} here: TRU_CUDA_IMAGE=90 ./test containers makes it")
 
 
 def tru(*arguments, options=()):
     """The program in the image, as a person runs it, without a network."""
     samples = f"{ROOT}/models/demo/samples:/samples:ro"
-    return docker("run", "--rm", "--network", "none", "-v", samples, *options, IMAGE, *arguments)
-
-
-pytestmark = pytest.mark.skipif(
-    docker("image", "inspect", IMAGE).returncode != 0,
-    reason=f"no {IMAGE} here: TRU_CUDA_IMAGE=90 ./test containers makes it")
+    return run("docker", "run", "--rm", "--network", "none", "-v", samples, *options, IMAGE,
+               *arguments, check=False)
 
 
 def test_size(record_property):
-    size_mb = int(docker("image", "inspect", "-f", "{{.Size}}", IMAGE).stdout) / 1e6
+    size_mb = int(docker("image", "inspect", "-f", "{{.Size}}", IMAGE)) / 1e6
     record_property("size_mb", round(size_mb, 1))
     print(f"\n{IMAGE}: {size_mb:.0f} MB")
     assert size_mb <= SIZE_LIMIT_MB
@@ -38,7 +39,7 @@ def test_size(record_property):
 
 def test_all_but_the_driver_is_inside():
     listed = docker("run", "--rm", "--entrypoint", "ldd", IMAGE,
-                    "/usr/lib/tru/bin/libggml-cuda.so").stdout
+                    "/usr/lib/tru/bin/libggml-cuda.so")
     missing = [line.split()[0] for line in listed.splitlines() if "not found" in line]
     assert missing == ["libcuda.so.1"]
     for library in ("libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13"):
@@ -66,6 +67,21 @@ def test_a_gpu_by_name_is_refused():
 def test_doctor_says_what_to_do():
     told = tru("doctor").stdout
     assert "warn  gpu" in told and "--gpus all" in told
+
+
+def test_the_service_as_documented():
+    """Without --gpus all, which needs a GPU."""
+    build, start = LINES
+    assert build == "deploy/build_images.sh cuda"
+    name = docker(*start.replace("docker run --gpus all", "run -d").split())
+    try:
+        wait_for(lambda: get("http://localhost:8000/v1/ready"), 60, "the start")
+        assert "right" in ask("http://localhost:8000")
+        assert json.loads(get("http://localhost:8000/v1/health/detailed"))["gpu"]["count"] == 0
+        logged = run("docker", "logs", name)
+        assert "no GPU: " in logged.stdout + logged.stderr
+    finally:
+        docker("rm", "-f", name)
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="no NVIDIA driver here")

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 MANIFESTS = [(path.name, document) for path in sorted(DEPLOY.glob("kubernetes/*.yaml"))
              for document in yaml.safe_load_all(path.read_text())]
-SCRIPTS = sorted(DEPLOY.glob("*.sh"))
+SCRIPTS = sorted(DEPLOY.rglob("*.sh"))
 # compose.yaml gives them values
 SETTINGS_ELSEWHERE = {"HOST", "PORT", "AUTH", "ALLOWED_HOSTS", "TRUSTED_PROXIES"}
 
