@@ -95,4 +95,30 @@ Result<backend::Generation> run_answer(const pipeline::Question& question,
   return std::move(answer.generation);
 }
 
+// An answer that leaves `ids` is broken off and begun again behind the place where it did.
+Result<std::vector<std::int32_t>> next_tokens(const pipeline::Question& question,
+                                              const std::vector<std::int32_t>& ids,
+                                              backend::NativeBackend& backend) {
+  SilentListener listener;
+  TRU_TRY(const auto files, pipeline::fetch_media(question.media, fetch::Fetcher(), listener, {}));
+  TRU_TRY(const auto planned, pipeline::plan_question(question, files, {}, backend));
+  const auto& prompt = dynamic_cast<const backend::NativePrompt&>(*planned.prompt);
+  std::vector<std::int32_t> chosen;
+  while (chosen.size() < ids.size()) {
+    const auto known = static_cast<std::ptrdiff_t>(chosen.size());
+    std::vector<text::PromptSegment> segments = prompt.segments();
+    if (known > 0) segments.push_back({{ids.begin(), ids.begin() + known}, {}});
+    backend::GenerationParams params = question.generation;
+    params.max_tokens = static_cast<std::int64_t>(ids.size()) - known;
+    const auto frames = pipeline::decode_frames(planned.media, planned.plans);
+    TRU_TRY(const auto answer, backend.generate(backend::NativePrompt(segments, prompt.media()),
+                                                frames->sources(), params, listener, {}));
+    for (const backend::OutputToken& token : answer.tokens) {
+      chosen.push_back(token.id);
+      if (token.id != ids[chosen.size() - 1]) break;
+    }
+  }
+  return chosen;
+}
+
 }  // namespace tru::parity

@@ -40,4 +40,11 @@ Result<Stages> run_stages(const pipeline::Question& question, backend::NativeBac
 Result<backend::Generation> run_answer(const pipeline::Question& question,
                                        backend::NativeBackend& backend);
 
+// What the model would choose next, after the prompt and after each of `ids` but the last: as many
+// tokens as ids, each of them with what is before it in `ids`, whatever was chosen there. The
+// question is greedy. Errors: those of answer_video.
+Result<std::vector<std::int32_t>> next_tokens(const pipeline::Question& question,
+                                              const std::vector<std::int32_t>& ids,
+                                              backend::NativeBackend& backend);
+
 }  // namespace tru::parity
