@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // node scripts/make_guide.mjs DOCS OUT: makes the pages of /docs/guide in the export OUT from the
-// Markdown in DOCS. They are plain HTML without scripts of their own, in the page's own style.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+// Markdown in DOCS. They are plain HTML without scripts of their own, in the page's own style, with
+// the .svg files of DOCS beside them.
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createElement as h } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
@@ -43,6 +44,15 @@ function link({ href = '', children }) {
   return h('span', null, children);
 }
 
+/** What the <svg> of each picture says of its size, by file name. */
+const sizes = new Map();
+
+/** A picture of DOCS; its size keeps its place on the page until it is there. */
+function picture({ src, alt }) {
+  if (!sizes.has(src)) throw new Error(`there is no picture ${src} beside the page that shows it`);
+  return h('img', { src: `${root}/${src}`, alt, ...sizes.get(src) });
+}
+
 const heading = (tag) =>
   function Heading({ children }) {
     return h(tag, { id: slug(textOf(children)) }, children);
@@ -51,6 +61,7 @@ const heading = (tag) =>
 const scrolls = 'overflow-x-auto rounded-lg outline-offset-2';
 const components = {
   a: link,
+  img: picture,
   h1: heading('h1'),
   h2: heading('h2'),
   h3: heading('h3'),
@@ -136,9 +147,18 @@ const head = [
   ...(front.match(/<link rel="stylesheet"[^>]*>/g) ?? []),
   ...(front.match(/<link rel="icon"[^>]*>/g) ?? []),
 ].join('');
-const names = (await readdir(docs)).filter((name) => name.endsWith('.md'));
+const names = await readdir(docs);
+const folder = path.join(out, root);
+await mkdir(folder, { recursive: true });
+for (const name of names.filter((file) => file.endsWith('.svg'))) {
+  const text = await readFile(path.join(docs, name), 'utf8');
+  const [, width, height] = /<svg\s[^>]*\bwidth="(\d+)" height="(\d+)"/.exec(text) ?? [];
+  sizes.set(name, { width, height });
+  await copyFile(path.join(docs, name), path.join(folder, name));
+}
 const pages = await Promise.all(
   names
+    .filter((name) => name.endsWith('.md'))
     .map((name) => name.replace(/\.md$/, ''))
     .sort((a, b) => (rank(a) + a).localeCompare(rank(b) + b))
     .map(async (name) => {
@@ -149,8 +169,6 @@ const pages = await Promise.all(
     }),
 );
 for (const { name, title } of pages) titles.set(name, title);
-const folder = path.join(out, root);
-await mkdir(folder, { recursive: true });
 await writeFile(`${folder}.html`, pageOf(pages, null, head, index(pages)));
 for (const { name, text } of pages) {
   const file = path.join(out, `${address(name)}.html`);
