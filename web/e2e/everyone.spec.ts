@@ -31,15 +31,24 @@ test('the guide, without JavaScript', async ({ browser, server }) => {
   const links = (await page.locator('a[href^="/"]').all()).map((a) => a.getAttribute('href'));
   const addresses = new Set(await Promise.all(links));
   await new Tru(page).shot('32-guide');
+  let pictures = 0;
   for (const address of addresses) {
     const response = await page.goto(server.url + address);
     expect(response?.status(), address ?? '').toBe(200);
+    for (const picture of await page.locator('main img').all()) {
+      const name = `${address} shows ${await picture.getAttribute('src')}`;
+      const width = await picture.evaluate((img: HTMLImageElement) => img.naturalWidth);
+      expect(width, name).toBeGreaterThan(0);
+      expect(await picture.getAttribute('alt'), name).toBeTruthy();
+      pictures += 1;
+    }
     const inner = await page.locator('main a[href^="/docs"]').all();
     for (const link of inner) {
       const href = (await link.getAttribute('href')) ?? '';
       expect(addresses, `${address} leads to ${href}`).toContain(href.split('#')[0]);
     }
   }
+  expect(pictures).toBeGreaterThan(0);
   await page.goto(`${server.url}/docs/guide/configuration`);
   await new Tru(page).shot('33-guide-page');
   expect(complaints).toEqual([]);
