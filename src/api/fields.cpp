@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <cmath>
 #include <unordered_set>
 
 #include "api/errors.h"
+#include "base/json_keys.h"
 
 namespace tru::api {
 namespace detail {
@@ -241,55 +241,6 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 32;
 
-// Looks for a key that an object has twice: the parser of documents would keep the last one, and
-// two programs that read one body differently are a hole.
-struct DuplicateKeys {
-  static constexpr std::size_t max_array_size = -1;
-  static constexpr std::size_t max_object_size = -1;
-  static constexpr std::size_t max_string_size = -1;
-  static constexpr std::size_t max_key_size = -1;
-
-  std::vector<std::unordered_set<std::string>> open;
-  std::string key, twice;
-
-  bool on_object_begin(json::error_code&) {
-    open.emplace_back();
-    return true;
-  }
-  bool on_object_end(std::size_t, json::error_code&) {
-    open.pop_back();
-    return true;
-  }
-  bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
-    key.append(part.data(), part.size());
-    return true;
-  }
-  bool on_key(json::string_view part, std::size_t, json::error_code& error) {
-    key.append(part.data(), part.size());
-    if (!open.back().insert(key).second) {
-      twice = key;
-      error = json::error::syntax;
-      return false;
-    }
-    key.clear();
-    return true;
-  }
-  bool on_document_begin(json::error_code&) { return true; }
-  bool on_document_end(json::error_code&) { return true; }
-  bool on_array_begin(json::error_code&) { return true; }
-  bool on_array_end(std::size_t, json::error_code&) { return true; }
-  bool on_string_part(json::string_view, std::size_t, json::error_code&) { return true; }
-  bool on_string(json::string_view, std::size_t, json::error_code&) { return true; }
-  bool on_number_part(json::string_view, json::error_code&) { return true; }
-  bool on_int64(std::int64_t, json::string_view, json::error_code&) { return true; }
-  bool on_uint64(std::uint64_t, json::string_view, json::error_code&) { return true; }
-  bool on_double(double, json::string_view, json::error_code&) { return true; }
-  bool on_bool(bool, json::error_code&) { return true; }
-  bool on_null(json::error_code&) { return true; }
-  bool on_comment_part(json::string_view, json::error_code&) { return true; }
-  bool on_comment(json::string_view, json::error_code&) { return true; }
-};
-
 }  // namespace
 
 http::Expected<json::object> parse_object(std::string_view text) {
@@ -302,11 +253,9 @@ http::Expected<json::object> parse_object(std::string_view text) {
   if (!value.is_object()) {
     return http::refuse(problem(refusal::field_invalid, "", "the body must be a JSON object"));
   }
-  json::basic_parser<DuplicateKeys> keys(options);
-  keys.write_some(false, text.data(), text.size(), broken);
-  if (broken) {
-    return http::refuse(problem(refusal::json_invalid, keys.handler().twice,
-                                "the body has a key twice: {}", keys.handler().twice));
+  if (const auto key = key_given_twice(text)) {
+    return http::refuse(
+        problem(refusal::json_invalid, *key, "the body has a key twice: {}", *key));
   }
   return std::move(value.get_object());
 }

@@ -13,6 +13,7 @@
 
 #include "base/base64.h"
 #include "base/channel.h"
+#include "base/json_keys.h"
 #include "base/json_text.h"
 #include "base/private_file.h"
 #include "base/result.h"
@@ -83,6 +84,16 @@ TEST(Base64, DecodesBothAlphabetsAndRefusesTheRest) {
   EXPECT_EQ(text("Zm9v!"), std::nullopt);
   EXPECT_EQ(text("Z"), std::nullopt);
   EXPECT_EQ(text("Zg==="), std::nullopt);
+}
+
+TEST(JsonKeys, FindsAKeyThatAnObjectHasTwice) {
+  EXPECT_EQ(key_given_twice(R"({"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]})"), std::nullopt);
+  EXPECT_EQ(key_given_twice(R"({"a":1,"b":2,"a":3})"), "a");
+  EXPECT_EQ(key_given_twice(R"({"x":[{"b":{"c":1,"c":2}}]})"), "c");
+  EXPECT_EQ(key_given_twice(R"({"é":1,"\u00e9":2})"), "é");  // however it is written
+  EXPECT_EQ(key_given_twice(R"({"":1,"":2})"), "");
+  EXPECT_EQ(key_given_twice(R"({"a":1,"a)"), std::nullopt);
+  EXPECT_EQ(key_given_twice("no JSON"), std::nullopt);
 }
 
 TEST(JsonText, WritesNumbersTheShortWayAndLosesNoBit) {

@@ -1,66 +1,16 @@
 #include "weights/json_fields.h"
 
-#include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/parse.hpp>
+#include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
 #include <cmath>
 #include <fstream>
-#include <unordered_set>
+
+#include "base/json_keys.h"
 
 namespace tru::weights {
 namespace {
 
 namespace json = boost::json;
-
-// A parse handler that only looks for a key that an object has twice: the parser of documents
-// would silently keep the last one.
-struct DuplicateKeyFinder {
-  static constexpr std::size_t max_array_size = -1;
-  static constexpr std::size_t max_object_size = -1;
-  static constexpr std::size_t max_string_size = -1;
-  static constexpr std::size_t max_key_size = -1;
-
-  std::vector<std::unordered_set<std::string>> open_objects;
-  std::string key;
-  std::string duplicate;
-
-  bool on_object_begin(json::error_code&) {
-    open_objects.emplace_back();
-    return true;
-  }
-  bool on_object_end(std::size_t, json::error_code&) {
-    open_objects.pop_back();
-    return true;
-  }
-  bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
-    key.append(part.data(), part.size());
-    return true;
-  }
-  bool on_key(json::string_view part, std::size_t, json::error_code& ec) {
-    key.append(part.data(), part.size());
-    if (!open_objects.back().insert(key).second) {
-      duplicate = key;
-      ec = json::error::syntax;
-      return false;
-    }
-    key.clear();
-    return true;
-  }
-  bool on_document_begin(json::error_code&) { return true; }
-  bool on_document_end(json::error_code&) { return true; }
-  bool on_array_begin(json::error_code&) { return true; }
-  bool on_array_end(std::size_t, json::error_code&) { return true; }
-  bool on_string_part(json::string_view, std::size_t, json::error_code&) { return true; }
-  bool on_string(json::string_view, std::size_t, json::error_code&) { return true; }
-  bool on_number_part(json::string_view, json::error_code&) { return true; }
-  bool on_int64(std::int64_t, json::string_view, json::error_code&) { return true; }
-  bool on_uint64(std::uint64_t, json::string_view, json::error_code&) { return true; }
-  bool on_double(double, json::string_view, json::error_code&) { return true; }
-  bool on_bool(bool, json::error_code&) { return true; }
-  bool on_null(json::error_code&) { return true; }
-  bool on_comment_part(json::string_view, json::error_code&) { return true; }
-  bool on_comment(json::string_view, json::error_code&) { return true; }
-};
 
 std::string shortened(std::string text) {
   constexpr std::size_t kMaxLength = 80;
@@ -77,19 +27,17 @@ std::string shortened(std::string text) {
 }  // namespace
 
 Result<json::object> parse_json_object(std::string_view text, std::string_view file) {
-  DuplicateKeyFinder handler;
-  json::basic_parser<DuplicateKeyFinder> keys(json::parse_options{}, std::move(handler));
-  json::error_code ec;
-  const std::size_t used = keys.write_some(false, text.data(), text.size(), ec);
-  if (const std::string& key = keys.handler().duplicate; !key.empty()) {
-    return fail(ErrorCode::model_invalid, "{}: the key {} occurs twice", file, in_quotes(key));
+  if (const auto key = key_given_twice(text)) {
+    return fail(ErrorCode::model_invalid, "{}: the key {} occurs twice", file, in_quotes(*key));
   }
+  json::parser parser;
+  json::error_code ec;
+  const std::size_t used = parser.write(text.data(), text.size(), ec);
   if (ec) {
     return fail(ErrorCode::model_invalid, "{}: not valid JSON near byte {} ({})", file, used,
                 ec.message());
   }
-  json::value value = json::parse(json::string_view(text.data(), text.size()), ec);
-  if (ec) return fail(ErrorCode::model_invalid, "{}: not valid JSON ({})", file, ec.message());
+  json::value value = parser.release();
   if (!value.is_object()) {
     return fail(ErrorCode::model_invalid, "{}: a JSON object is expected, found {}", file,
                 describe(value));
