@@ -254,8 +254,7 @@ http::Expected<json::object> parse_object(std::string_view text) {
     return http::refuse(problem(refusal::field_invalid, "", "the body must be a JSON object"));
   }
   if (const auto key = key_given_twice(text)) {
-    return http::refuse(
-        problem(refusal::json_invalid, *key, "the body has a key twice: {}", *key));
+    return http::refuse(problem(refusal::json_invalid, *key, "the body has a key twice: {}", *key));
   }
   return std::move(value.get_object());
 }

@@ -151,8 +151,8 @@ Agreement agreement(const json::object& golden, backend::NativeBackend& backend)
 }
 
 // Of the greedy steps that the reference is sure of, each with the recorded tokens before it, int8
-// chooses the same token in 98 % or, counting these 744 only, half a percent less: levels whose sums
-// differ in their last bits got 97.8 to 98.7 % (docs/BENCHMARKS.md).
+// chooses the same token in 98 % or, counting these 744 only, half a percent less: levels whose
+// sums differ in their last bits got 97.8 to 98.7 % (docs/BENCHMARKS.md).
 TEST(Parity, TokensInInt8) {
   Agreement all;
   run_all("int8", [&](const Group& group, backend::NativeBackend& backend) {
