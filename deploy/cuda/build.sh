@@ -20,10 +20,12 @@ for library in "${libraries[@]}"; do ln -s "$library" "$cuda/lib/${library%.13}"
 mkdir "$cuda/lib/stubs"
 gcc -shared -Wl,-soname=libcuda.so.1 -o "$cuda/lib/stubs/libcuda.so" -x c /dev/null
 
-# TRU keeps keys and values as f16. NCCL would be for several GPUs at once.
+# TRU keeps keys and values as f16. NCCL would be for several GPUs at once. Debian's compiler leaves
+# out libraries that no symbol is found in, such as the driver's stand-in.
 cmake -G Ninja -S deploy/cuda -B /tmp/cuda -DCMAKE_BUILD_TYPE=Release \
   -DTRU_GGML_DIR="$PWD/third_party/ggml" -DCUDAToolkit_ROOT="$cuda" \
-  -DCMAKE_CUDA_COMPILER="$cuda/bin/nvcc" -DCMAKE_SKIP_RPATH=ON \
+  -DCMAKE_CUDA_COMPILER="$cuda/bin/nvcc" -DCMAKE_MODULE_LINKER_FLAGS=-Wl,--no-as-needed \
+  -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON "-DCMAKE_INSTALL_RPATH=\$ORIGIN;\$ORIGIN/../lib" \
   -DGGML_CUDA=ON -DGGML_CUDA_NCCL=OFF -DGGML_CUDA_FA_QUANTS=f16-f16 \
   ${CUDA_ARCHITECTURES:+"-DCMAKE_CUDA_ARCHITECTURES=$CUDA_ARCHITECTURES"}
 ninja -C /tmp/cuda ggml-cuda

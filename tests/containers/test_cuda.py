@@ -3,7 +3,9 @@
 `TRU_CUDA_IMAGE=90 ./test containers` builds it first; elsewhere these tests are left out.
 """
 import json
+import re
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -14,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 import doc_lines  # noqa: E402
 
 IMAGE = "tru-api:cuda"
+BACK_END = "/usr/lib/tru/bin/libggml-cuda.so"
 SIZE_LIMIT_MB = 1000
 LINES = [line for line in doc_lines.lines_of("containers") if "cuda" in line]
 
@@ -38,12 +41,35 @@ def test_size(record_property):
 
 
 def test_all_but_the_driver_is_inside():
-    listed = docker("run", "--rm", "--entrypoint", "ldd", IMAGE,
-                    "/usr/lib/tru/bin/libggml-cuda.so")
+    listed = docker("run", "--rm", "--entrypoint", "ldd", IMAGE, BACK_END)
     missing = [line.split()[0] for line in listed.splitlines() if "not found" in line]
     assert missing == ["libcuda.so.1"]
     for library in ("libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13"):
         assert f"{library} => /usr/lib/tru/lib/" in listed
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """A driver with the functions that ggml asks for, none of which does anything."""
+    folder = tmp_path_factory.mktemp("driver")
+    with (folder / "libggml-cuda.so").open("wb") as file:
+        subprocess.run(["docker", "run", "--rm", "--entrypoint", "cat", IMAGE, BACK_END],
+                       stdout=file, check=True)
+    symbols = run("nm", "-D", "--undefined-only", file.name).stdout.split()
+    names = [name for name in symbols if re.fullmatch(r"cu[A-Z]\w+", name)]
+    assert "cuMemCreate" in names
+    source = "".join(f"int {name}(void) {{ return 100; }}\n" for name in names)  # no device
+    run("gcc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", folder / "libcuda.so.1",
+        "-x", "c", "-", input=source)
+    return ["-v", f"{folder}/libcuda.so.1:/usr/lib/x86_64-linux-gnu/libcuda.so.1:ro"]
+
+
+def test_with_a_driver_the_back_end_loads(driver):
+    listed = run("docker", "run", "--rm", *driver, "--entrypoint", "ldd", IMAGE, "-r", BACK_END)
+    assert "libcuda.so.1 => /usr/lib/x86_64-linux-gnu/libcuda.so.1" in listed.stdout
+    assert "undefined symbol" not in listed.stdout + listed.stderr
+    assert "not found" not in listed.stdout
+    assert "driver offers none" in tru("doctor", options=driver).stdout
 
 
 def test_list_of_contents():
