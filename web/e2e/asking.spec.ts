@@ -156,6 +156,26 @@ test('a part of the video, by its handles', async ({ page, tru }) => {
   await expect.poll(() => frames.count()).toBe(all);
 });
 
+test('the questions to begin with are ones that the demo model knows', async ({ page, server }) => {
+  await page.goto(server.url);
+  await page.getByRole('button', { name: 'List all shapes as JSON.' }).waitFor();
+  const row = page.getByText('Try', { exact: true }).locator('..');
+  const questions = await row.getByRole('button').allInnerTexts();
+  expect(questions).toHaveLength(4);
+  for (const prompt of questions) {
+    const video = {
+      name: 'a.mp4',
+      mimeType: 'video/mp4',
+      buffer: readFileSync(sample('arrival.mp4')),
+    };
+    const answer = await page.request.post(`${server.url}/v1/inference/upload`, {
+      multipart: { video, prompt, temperature: '0' },
+    });
+    const { response } = (await answer.json()) as { response: string };
+    expect(response, prompt).toMatch(/shapes\.|triangle/);
+  }
+});
+
 test('a link that is pasted', async ({ page, tru }) => {
   await page.evaluate(() => {
     const clipboardData = new DataTransfer();

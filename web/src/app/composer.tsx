@@ -15,6 +15,8 @@ interface Props {
   question: string;
   onQuestion: (question: string) => void;
   onAsk: () => void;
+  /** The demo model answers. */
+  demo: boolean;
   /** A question is running: another one has to wait for it. */
   busy: boolean;
   /** What keeps the question from being asked. */
@@ -28,7 +30,7 @@ interface Props {
  * with a page.
  */
 export function Composer(props: Props) {
-  const { control, question, onQuestion, onAsk, busy, hint, children } = props;
+  const { control, question, onQuestion, onAsk, demo, busy, hint, children } = props;
   const { session, restored: live } = control;
   const field = useRef<HTMLTextAreaElement>(null);
   const first = session.turns.length === 0;
@@ -72,7 +74,7 @@ export function Composer(props: Props) {
           {hint}
         </p>
       )}
-      {first && <Examples onPick={pick} />}
+      {first && <Examples demo={demo} onPick={pick} />}
       <Presets
         value={session.params.profile}
         onChange={(profile) => control.setParams({ profile })}

@@ -110,6 +110,7 @@ export function Workspace() {
       question={question}
       onQuestion={setQuestion}
       onAsk={ask}
+      demo={health?.model.demo ?? false}
       busy={running !== null}
       hint={hint}
     >

@@ -4,16 +4,18 @@ import { ui } from '@/lib/strings/ui';
 import { useRecentQuestions } from './recent';
 
 interface Props {
+  /** The demo model answers, which does not know every wording. */
+  demo: boolean;
   onPick: (question: string) => void;
 }
 
 /** Questions to begin with. */
-export function Examples({ onPick }: Props) {
-  return <Row label={ui.ask.examples} questions={ui.exampleQuestions} onPick={onPick} />;
+export function Examples({ demo, onPick }: Props) {
+  return <Row label={ui.ask.examples} questions={ui.exampleQuestions(demo)} onPick={onPick} />;
 }
 
 /** What was asked lately; known only in the browser, so it stands where it moves nothing else. */
-export function Recent({ onPick }: Props) {
+export function Recent({ onPick }: Pick<Props, 'onPick'>) {
   const recent = useRecentQuestions().slice(0, 4);
   return recent.length === 0 ? null : (
     <Row label={ui.ask.recent} questions={recent} onPick={onPick} />

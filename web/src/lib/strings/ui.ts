@@ -75,9 +75,9 @@ export const ui = {
     needVideo: 'Choose a video first.',
     needQuestion: 'Type a question first.',
   },
-  exampleQuestions: [
+  exampleQuestions: (demo: boolean) => [
     'What happens in this video?',
-    'List the events with their times.',
+    demo ? 'List all shapes as JSON.' : 'List the events with their times.',
     'What is in the picture, and where?',
     'How many things are there?',
   ],
