@@ -66,7 +66,7 @@ def driver(tmp_path_factory):
 
 def test_with_a_driver_the_back_end_loads(driver):
     listed = run("docker", "run", "--rm", *driver, "--entrypoint", "ldd", IMAGE, "-r", BACK_END)
-    assert "libcuda.so.1 => /usr/lib/x86_64-linux-gnu/libcuda.so.1" in listed.stdout
+    assert "libcuda.so.1 => /" in listed.stdout
     assert "undefined symbol" not in listed.stdout + listed.stderr
     assert "not found" not in listed.stdout
     assert "driver offers none" in tru("doctor", options=driver).stdout
