@@ -212,4 +212,20 @@ void compare_answer(const json::object& golden, const backend::Generation& answe
   }
 }
 
+void compare_sure_tokens(const json::object& golden, const std::vector<std::int32_t>& chosen,
+                         Comparison& result) {
+  const json::value& greedy = golden.at("greedy");
+  const auto wanted = json::value_to<std::vector<std::int32_t>>(greedy.at("ids"));
+  const auto margins = json::value_to<std::vector<double>>(greedy.at("margins"));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (margins[i] <= 0.5) continue;
+    ++result.tokens_wanted;
+    if (chosen[i] == wanted[i]) {
+      ++result.tokens;
+    } else {
+      result.differences.push_back(fmt::format("token {} where the margin is {}", i, margins[i]));
+    }
+  }
+}
+
 }  // namespace tru::parity

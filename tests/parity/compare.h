@@ -40,4 +40,9 @@ void compare_stages(const boost::json::object& golden, const Stages& stages, Com
 void compare_answer(const boost::json::object& golden, const backend::Generation& answer,
                     const AnswerTolerance& tolerance, Comparison& result);
 
+// chosen: one token for each of the golden's greedy steps (next_tokens). Counts the steps at which
+// the reference is sure, its margin above 0.5.
+void compare_sure_tokens(const boost::json::object& golden, const std::vector<std::int32_t>& chosen,
+                         Comparison& result);
+
 }  // namespace tru::parity

@@ -130,44 +130,27 @@ TEST(Parity, AnswersInBf16) {
   EXPECT_LE(rerouted, 2);
 }
 
-struct Agreement {
-  int sure = 0;  // steps at which the reference's margin is above 0.5
-  int same = 0;  // of those, at which the model chooses the same token
-};
-
-Agreement agreement(const json::object& golden, backend::NativeBackend& backend) {
-  const json::value& greedy = golden.at("greedy");
-  const auto wanted = json::value_to<std::vector<std::int32_t>>(greedy.at("ids"));
-  const auto margins = json::value_to<std::vector<double>>(greedy.at("margins"));
-  const auto chosen = next_tokens(question_of(golden), wanted, backend);
-  if (!chosen) throw std::runtime_error(chosen.error().message);
-  Agreement found;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (margins[i] <= 0.5) continue;
-    ++found.sure;
-    found.same += (*chosen)[i] == wanted[i] ? 1 : 0;
-  }
-  return found;
-}
-
 // Of the greedy steps that the reference is sure of, each with the recorded tokens before it, int8
-// chooses the same token in 98 % or, counting these 744 only, half a percent less: levels whose
+// chooses the same token in 98 % or, as these are but 744 steps, half a percent less: levels whose
 // sums differ in their last bits got 97.8 to 98.7 % (docs/BENCHMARKS.md).
 TEST(Parity, TokensInInt8) {
-  Agreement all;
-  run_all("int8", [&](const Group& group, backend::NativeBackend& backend) {
-    Agreement best;
-    for (const json::object* golden : group.goldens) {
-      const Agreement found = agreement(*golden, backend);
-      if (found.same > best.same) best = found;
-    }
-    all.sure += best.sure;
-    all.same += best.same;
-    return Row{};
+  const auto rows = run_all("int8", [](const Group& group, backend::NativeBackend& backend) {
+    return best_row(group, [&](const json::object& golden, Comparison& result) {
+      const auto wanted = json::value_to<std::vector<std::int32_t>>(golden.at("greedy").at("ids"));
+      const auto chosen = next_tokens(question_of(golden), wanted, backend);
+      if (!chosen) throw std::runtime_error(chosen.error().message);
+      compare_sure_tokens(golden, *chosen, result);
+    });
   });
-  fmt::print("{} of {} tokens\n", all.same, all.sure);
-  EXPECT_GT(all.sure, 700);
-  EXPECT_GE(all.same, 0.975 * all.sure);
+  print(rows);
+  std::size_t same = 0, sure = 0;
+  for (const Row& row : rows) {
+    same += row.comparison.tokens;
+    sure += row.comparison.tokens_wanted;
+  }
+  fmt::print("{} of {} tokens\n", same, sure);
+  EXPECT_GT(sure, 700u);
+  EXPECT_GE(static_cast<double>(same), 0.975 * static_cast<double>(sure));
 }
 
 }  // namespace
