@@ -101,7 +101,7 @@ void multiply_pieces(tensor::LinearTask task, std::int64_t tiles, Multiply with)
 }
 
 void run_ours(benchmark::State& state, const Layer& layer, tensor::CpuLevel level, Multiply with) {
-  const tensor::LinearKernels& kernels = tensor::linear_kernels(level);
+  const tensor::LinearKernels& kernels = tensor::linear_kernels(level, layer.tokens);
   Product product(layer, kernels);
   int copy = 0;
   for (auto _ : state) {
@@ -112,7 +112,7 @@ void run_ours(benchmark::State& state, const Layer& layer, tensor::CpuLevel leve
 }
 
 void run_quantize(benchmark::State& state, const Layer& layer, tensor::CpuLevel level) {
-  Product product(layer, tensor::linear_kernels(level));
+  Product product(layer, tensor::linear_kernels(level, layer.tokens));
   for (auto _ : state) product.quantize();
 }
 
@@ -136,7 +136,7 @@ void add_benchmarks(const Layer& layer) {
   for (const tensor::CpuLevel level : tensor::supported_cpu_levels()) {
     if (level == tensor::CpuLevel::portable || level == tensor::CpuLevel::avx512_bf16) continue;
     const std::string name(to_string(level));
-    add("tru_" + name, run_ours, level, tensor::linear_kernels(level).multiply);
+    add("tru_" + name, run_ours, level, tensor::linear_kernels(level, layer.tokens).multiply);
     add("tru_" + name + "_quantize", run_quantize, level);
 #if defined(__x86_64__)
     if (level == tensor::CpuLevel::avx2) {

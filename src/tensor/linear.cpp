@@ -34,7 +34,7 @@ void run_product(ggml_tensor* dst, int, int threads, void* state) {
   const std::int64_t panels = product.shape.panels();
   LinearTask task{};
   task.shape = product.shape;
-  const LinearKernels& kernels = chosen_linear_kernels();
+  const LinearKernels& kernels = chosen_linear_kernels(product.count);
   task.weights = static_cast<const std::byte*>(dst->src[0]->data);
   task.inputs = kernels.view(static_cast<std::byte*>(dst->src[1]->data), product.count,
                              product.shape.columns);

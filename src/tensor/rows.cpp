@@ -32,9 +32,8 @@ const float* floats_of(const ggml_tensor* tensor) {
 
 }  // namespace
 
-const LinearKernels& chosen_linear_kernels() {
-  static const LinearKernels& chosen = linear_kernels(cpu_level());
-  return chosen;
+const LinearKernels& chosen_linear_kernels(std::int64_t count) {
+  return linear_kernels(cpu_level(), count);
 }
 
 struct Rows::State {
@@ -131,14 +130,15 @@ void Rows::run_quantize(ggml_tensor* dst, int, int, void* state) {
   task.second = floats_of(s.second);
   task.bias = floats_of(s.bias);
   task.epsilon = s.epsilon;
-  task.out = chosen_linear_kernels().view(static_cast<std::byte*>(dst->data), ggml_nrows(s.x),
-                                          task.columns);
+  const std::int64_t count = ggml_nrows(s.x);
+  const LinearKernels& kernels = chosen_linear_kernels(count);
+  task.out = kernels.view(static_cast<std::byte*>(dst->data), count, task.columns);
   const std::int64_t tiles = task.out.tiles();
   const std::int64_t pieces = (tiles + kTilesPerPiece - 1) / kTilesPerPiece;
   for (auto piece = s.next_piece++; piece < pieces; piece = s.next_piece++) {
     task.begin_tile = piece * kTilesPerPiece;
     task.end_tile = std::min(tiles, task.begin_tile + kTilesPerPiece);
-    chosen_linear_kernels().quantize(task);
+    kernels.quantize(task);
   }
 }
 
@@ -149,7 +149,7 @@ ggml_tensor* Rows::quantized() const {
     TRU_ASSERT(source == nullptr || ggml_is_contiguous(source));
   }
   const auto bytes =
-      static_cast<std::int64_t>(chosen_linear_kernels().quantized_bytes(count(), columns()));
+      static_cast<std::int64_t>(chosen_linear_kernels(count()).quantized_bytes(count(), columns()));
   ggml_tensor* sources[] = {s.x, s.second, s.bias};  // those that there are come first
   const int num_sources = s.second == nullptr ? 1 : s.bias == nullptr ? 2 : 3;
   s.quantized = ggml_custom_4d(graph_->context(), GGML_TYPE_I8, bytes, 1, 1, 1, sources,

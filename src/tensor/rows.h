@@ -43,7 +43,7 @@ class Rows {
   State* state_;  // the graph's
 };
 
-// The kernels that linear layers use on this machine.
-const LinearKernels& chosen_linear_kernels();
+// The kernels that linear layers use on this machine for `count` rows.
+const LinearKernels& chosen_linear_kernels(std::int64_t count);
 
 }  // namespace tru::tensor

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "tensor/kernels/floats_portable.h"
@@ -52,6 +53,19 @@ std::int32_t round_weight(float value, float factor, std::int32_t limit) {
 std::int64_t byte_of(PackedFormat format, std::int64_t row, std::int64_t column) {
   const std::int64_t per_block = format == PackedFormat::int8 ? 4 : 8;
   return column / per_block * kBlockBytes + row * 4 + column % 4;
+}
+
+// Of a value, from the start of its tile.
+std::int64_t byte_in_tile(const QuantizedRows& x, const TilePlace& tile, std::int64_t row,
+                          std::int64_t column) {
+  if (x.layout == RowLayout::lines) {
+    const std::int64_t line = column / kGroupColumns * x.tile_rows + row;
+    return line * kGroupColumns + column % kGroupColumns;
+  }
+  const bool shorts = x.layout == RowLayout::shorts;
+  constexpr std::int64_t kOrder[] = {0, 2, 1, 3};  // linear_avx2.cpp says why
+  const std::int64_t byte = shorts ? 2 * (column / 4 * 4 + kOrder[column % 4]) : column;
+  return (byte / 4 * tile.rows + row) * 4 + byte % 4;
 }
 
 void pack_int8(const PackedShape& shape, const float* values, std::int64_t row, std::byte* panel) {
@@ -133,43 +147,70 @@ void unpack_panel(const PackedShape& shape, const std::byte* panel, float* value
   }
 }
 
+namespace {
+
+// The parts of a block of quantised activations, in this order.
+struct BlockParts {
+  BlockParts(const LinearKernels& kernels, std::int64_t count, std::int64_t columns) {
+    rows.count = count;
+    rows.groups = PackedShape{PackedFormat::int8, 0, columns}.groups();
+    rows.tile_rows = kernels.tile_rows;
+    rows.layout = kernels.layout;
+    // Row by row, tiles are read whole.
+    const std::int64_t room =
+        rows.layout == RowLayout::lines ? rows.tiles() * rows.tile_rows : count;
+    values = static_cast<std::size_t>(room * rows.groups * kGroupColumns) *
+             (rows.layout == RowLayout::shorts ? 2 : 1);
+    upper = rows.layout == RowLayout::shorts ? 0 : values;
+    of_spans = static_cast<std::size_t>(count * rows.spans()) * 4;
+    of_groups = static_cast<std::size_t>(count * rows.groups) * 4;
+    wide = static_cast<std::size_t>(rows.tiles() * rows.spans());
+  }
+
+  QuantizedRows rows{};
+  std::size_t values, upper, of_spans, of_groups, wide;
+};
+
+}  // namespace
+
 std::size_t LinearKernels::quantized_bytes(std::int64_t count, std::int64_t columns) const {
-  const PackedShape shape{PackedFormat::int8, 0, columns};
-  const std::size_t per_group = kGroupColumns * value_bytes + sizeof(float) + sizeof(std::int32_t);
-  return static_cast<std::size_t>(count * shape.groups()) * per_group;
+  const BlockParts parts(*this, count, columns);
+  // A line to align the first, and one that may be read behind the last.
+  return 2 * kBlockBytes + parts.values + parts.upper + 2 * parts.of_spans + parts.of_groups +
+         parts.wide;
 }
 
 QuantizedRows LinearKernels::view(std::byte* block, std::int64_t count,
                                   std::int64_t columns) const {
-  const std::int64_t groups = PackedShape{PackedFormat::int8, 0, columns}.groups();
-  const auto entries = static_cast<std::size_t>(count * groups);
-  std::byte* scales = block + entries * kGroupColumns * value_bytes;
-  std::byte* sums = scales + entries * sizeof(float);
-  return {block,
-          reinterpret_cast<float*>(scales),
-          reinterpret_cast<std::int32_t*>(sums),
-          count,
-          groups,
-          tile_rows};
+  const BlockParts parts(*this, count, columns);
+  QuantizedRows rows = parts.rows;
+  // Lines of a tile are lines of the cache.
+  block += -reinterpret_cast<std::uintptr_t>(block) % kBlockBytes;
+  const auto take = [&block](std::size_t bytes) { return std::exchange(block, block + bytes); };
+  rows.values = take(parts.values);
+  rows.upper = take(parts.upper);
+  rows.scales = reinterpret_cast<float*>(take(parts.of_spans));
+  rows.span_sums = reinterpret_cast<std::int32_t*>(take(parts.of_spans));
+  rows.sums = reinterpret_cast<std::int32_t*>(take(parts.of_groups));
+  rows.wide = reinterpret_cast<std::uint8_t*>(take(parts.wide));
+  return rows;
 }
 
-void LinearKernels::dequantize(const QuantizedRows& rows, std::int64_t row, std::int64_t columns,
-                               float* out) const {
-  const auto bytes = static_cast<std::int64_t>(value_bytes);
-  const TilePlace place = place_of_row(rows, kGroupColumns * bytes / 4, row);
-  constexpr std::int64_t kOrder[] = {0, 2, 1, 3};  // of int16 values
+void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, float* out) {
+  const TilePlace tile(x, row / x.tile_rows);
   for (std::int64_t i = 0; i < columns; ++i) {
-    const std::int64_t index = bytes == 1 ? i : i / 4 * 4 + kOrder[i % 4];
-    const std::int64_t word = place.words + index * bytes / 4 * place.rows;
-    const std::byte* from = rows.values + word * 4 + index * bytes % 4;
-    std::int32_t value = std::to_integer<std::int8_t>(*from);
-    if (bytes == 2) {
-      std::int16_t wide;
-      std::memcpy(&wide, from, sizeof wide);
-      value = wide;
+    const std::int64_t span = i / kSpanColumns;
+    const std::int64_t at = tile.values + byte_in_tile(x, tile, row - tile.first, i);
+    std::int32_t value = std::to_integer<std::int8_t>(x.values[at]);
+    if (x.layout == RowLayout::shorts) {
+      std::int16_t both;
+      std::memcpy(&both, x.values + at, sizeof both);
+      value = both;
+    } else if (x.wide[row / x.tile_rows * x.spans() + span] >> i / kGroupColumns % kSpanGroups &
+               1) {
+      value += 256 * std::to_integer<std::int8_t>(x.upper[at]);
     }
-    const std::int64_t group = i / kGroupColumns;
-    out[i] = static_cast<float>(value) * rows.scales[place.group + group * place.rows];
+    out[i] = static_cast<float>(value) * x.scales[tile.scale(x, span) + row - tile.first];
   }
 }
 
@@ -181,7 +222,7 @@ void scales_to_f32(const std::byte* f16, float* scales) {
   }
 }
 
-const LinearKernels& linear_kernels(CpuLevel level) {
+const LinearKernels& linear_kernels(CpuLevel level, std::int64_t count) {
   switch (level) {
 #if defined(__x86_64__)
     case CpuLevel::avx2:
@@ -192,7 +233,8 @@ const LinearKernels& linear_kernels(CpuLevel level) {
     case CpuLevel::avx512_bf16:
       return kAvx512VnniLinear;
     case CpuLevel::amx:
-      return kAmxLinear;
+      // So few rows leave tiles empty, and what counts is to read the weights.
+      return count <= kTileRows ? kAvx512VnniLinear : kAmxLinear;
 #endif
     default:
       return kPortableLinear;

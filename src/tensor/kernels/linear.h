@@ -1,10 +1,13 @@
 // y = W x + b with W in 8- or 4-bit integers and x rounded to 8 bits, on the CPU.
 //
 // Weights are packed once, 16 output channels to a panel, in the order in which the kernels read
-// them. Activations are quantised for each row and group of 64 input channels, so that a channel
-// of huge values costs precision only in its own group. Sums within a group are exact integers;
-// groups are added up in f32. All levels compute the same integers and, portable apart, add them in
-// the same way: their results are equal to the last bit.
+// them. Activations are rounded to whole multiples of a step, one for each row and span of 256
+// input channels. Most multiples fit into 8 bits. Where a group of 64 channels has values far above
+// those of its span's other groups, as language models have them, it does not decide the step: its
+// multiples take 16 bits, of which the upper 8 are multiplied only there. So channels of huge
+// values cost a little time and no precision. Sums within a span are exact integers (int4: within a
+// group); spans are added up in f32. All levels compute the same integers and, portable apart, add
+// them in the same way: their results are equal to the last bit.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +18,8 @@
 namespace tru::tensor {
 
 inline constexpr std::int64_t kGroupColumns = 64;
+inline constexpr std::int64_t kSpanGroups = 4;
+inline constexpr std::int64_t kSpanColumns = kSpanGroups * kGroupColumns;
 inline constexpr std::int64_t kPanelRows = 16;
 
 // Of packed matrices: another number when the same weights would be packed into other bytes.
@@ -44,17 +49,29 @@ void pack_panel(const PackedShape& shape, const float* values, std::int64_t coun
 // The weights of a packed panel as the products see them: f32 [16, columns].
 void unpack_panel(const PackedShape& shape, const std::byte* panel, float* values);
 
+// How a tile of activations lies in memory; linear_layout.h says more.
+enum class RowLayout {
+  bytes,   // lower and upper bytes apart, word by word
+  shorts,  // int16, word by word
+  lines,   // lower and upper bytes apart, row by row
+};
+
 // Activations as the products take them: views into one block of memory. Rows lie in tiles of as
-// many as a kernel takes at once, the last tile has the rest; linear_layout.h says how.
+// many as a kernel takes at once, the last tile has the rest.
 struct QuantizedRows {
-  std::byte* values;   // int8, or int16
-  float* scales;       // one for each row and group
-  std::int32_t* sums;  // of the values of each row and group
+  std::byte* values;        // int16, or the lower bytes as int8
+  std::byte* upper;         // the upper bytes, where `wide` says that there are any
+  float* scales;            // one for each row and span: the step
+  std::int32_t* span_sums;  // of the multiples of each row and span
+  std::int32_t* sums;       // of each row and group
+  std::uint8_t* wide;       // of each tile and span: bit g is set if its group g has upper bytes
   std::int64_t count;
   std::int64_t groups;
   std::int64_t tile_rows;
+  RowLayout layout;
 
   std::int64_t tiles() const { return (count + tile_rows - 1) / tile_rows; }
+  std::int64_t spans() const { return (groups + kSpanGroups - 1) / kSpanGroups; }
 };
 
 // What is done to activations just before they are quantised, while they are in registers.
@@ -92,7 +109,7 @@ struct LinearTask {
 };
 
 struct LinearKernels {
-  std::size_t value_bytes;       // of a quantised activation: 1 or 2
+  RowLayout layout;              // of quantised activations
   std::int64_t tile_rows;        // rows that one tile has
   std::int64_t tiles_per_share;  // what graphs give a thread at once, and benchmarks measure
   void (*quantize)(const QuantizeTask& task);
@@ -101,12 +118,12 @@ struct LinearKernels {
   // Size and layout of a block for `count` rows of `columns` input channels.
   std::size_t quantized_bytes(std::int64_t count, std::int64_t columns) const;
   QuantizedRows view(std::byte* block, std::int64_t count, std::int64_t columns) const;
-  // The activations of one row as the products see them: f32 [columns].
-  void dequantize(const QuantizedRows& rows, std::int64_t row, std::int64_t columns,
-                  float* out) const;
 };
 
-// The kernels of a level that this processor supports.
-const LinearKernels& linear_kernels(CpuLevel level);
+// The activations of one row as the products see them: f32 [columns].
+void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, float* out);
+
+// The kernels for `count` rows of a level that this processor supports.
+const LinearKernels& linear_kernels(CpuLevel level, std::int64_t count);
 
 }  // namespace tru::tensor

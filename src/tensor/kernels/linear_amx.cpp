@@ -1,8 +1,9 @@
-// Tiles of AMX: one instruction multiplies 16 channels by 16 rows of a group's 64 input channels.
+// Tiles of AMX: one instruction multiplies 16 rows of a group's 64 input channels by 16 channels.
 //
-// What it takes on its left side lies row by row, on its right as packed weights and quantised
-// activations both lie. So weights are turned, some groups at a time, for all rows of the call:
-// sums then have a channel's 16 rows side by side, and a group's scales are one vector.
+// A group of a packed panel is a tile as it lies in memory, and so is a group of 16 rows. Two tiles
+// of rows go against two panels at once: four registers hold sums, and each value that is loaded is
+// multiplied twice. (Where another program runs on the core's second thread, tile instructions
+// take two to four times as long; then it is the loads that count.)
 #if defined(__x86_64__)
 
 // GCC 12 takes its own _mm512_undefined_ps() for a mistake (GCC bug 105593).
@@ -10,6 +11,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -25,234 +27,363 @@
 namespace tru::tensor {
 namespace {
 
-constexpr std::int64_t kBlockTiles = 32;   // whose sums are kept while the groups go by
-constexpr std::int64_t kChunkGroups = 16;  // of turned weights: two panels' fit into the L1 cache
-constexpr std::int64_t kPairPanels = 2;    // that a tile's values are read for at once
+constexpr std::int64_t kBlockTiles = 16;  // whose sums are kept while the spans go by
+constexpr std::int64_t kShareTiles = 32;
+constexpr std::int64_t kPairRows = 2 * kAmxSide;
+constexpr std::int64_t kPairPanels = 2;
+constexpr std::int64_t kPairChannels = kPairPanels * kPanelRows;
+constexpr std::int64_t kTileBytes = kAmxSide * kAmxRowBytes;
 
-// The 16 bytes at p, p + step, p + 2 step and p + 3 step side by side.
-[[gnu::always_inline]] inline __m512i load_lanes(const std::byte* p, std::int64_t step) {
-  const auto load = [](const std::byte* at) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-  };
-  __m512i lanes = _mm512_castsi128_si512(load(p));
-  lanes = _mm512_mask_broadcast_i32x4(lanes, 0x00F0, load(p + step));
-  lanes = _mm512_mask_broadcast_i32x4(lanes, 0x0F00, load(p + 2 * step));
-  return _mm512_mask_broadcast_i32x4(lanes, 0xF000, load(p + 3 * step));
-}
-
-// Four columns of a matrix of 16 x 16 words, of which rows[j] has four words of each of the rows
-// j, 4 + j, 8 + j and 12 + j, as load_lanes() gives them. Half as many shuffles as from whole rows.
-[[gnu::always_inline]] inline void turn_rows(__m512i (&rows)[4]) {
-  const __m512i a = _mm512_unpacklo_epi32(rows[0], rows[1]);
-  const __m512i b = _mm512_unpackhi_epi32(rows[0], rows[1]);
-  const __m512i c = _mm512_unpacklo_epi32(rows[2], rows[3]);
-  const __m512i d = _mm512_unpackhi_epi32(rows[2], rows[3]);
-  rows[0] = _mm512_unpacklo_epi64(a, c);
-  rows[1] = _mm512_unpackhi_epi64(a, c);
-  rows[2] = _mm512_unpacklo_epi64(b, d);
-  rows[3] = _mm512_unpackhi_epi64(b, d);
-}
-
-// Some groups of a panel, turned, without offsets.
-struct TurnedWeights {
-  alignas(64) std::int8_t values[kChunkGroups][kPanelRows][kGroupColumns];
-  alignas(64) float scales[kChunkGroups][kPanelRows];  // int4
+// Of two tiles' rows and two panels' channels.
+struct alignas(64) PairDots {
+  std::int32_t values[kPairRows][kPairChannels];
+};
+struct alignas(64) PairSums {
+  float values[kPairRows][kPairChannels];
 };
 
+// Some groups of one span of two panels, as tiles of unsigned bytes; kPairPanels of them may be
+// one.
 template <PackedFormat format>
-void turn(const PackedShape& shape, const std::byte* panel, std::int64_t first, std::int64_t groups,
-          TurnedWeights& out) {
-  constexpr std::int64_t kWordsPerBlock = format == PackedFormat::int8 ? 1 : 2;
-  const std::byte* from = panel + first * Layout<format>::kBlocksPerGroup * kBlockBytes;
-  const __m512i offset = _mm512_set1_epi8(static_cast<char>(Layout<format>::kOffset));
-  for (std::int64_t g = 0; g < groups; ++g) {
+class SpanWeights {
+ public:
+  void read(const LinearTask& task, std::int64_t panel, std::int64_t span, std::int64_t groups) {
+    const auto panel_bytes = static_cast<std::int64_t>(task.shape.panel_bytes());
+    for (std::int64_t p = 0; p < kPairPanels; ++p) {
+      const std::int64_t which = std::min(panel + p, task.end_panel - 1);
+      const std::byte* weights = task.weights + which * panel_bytes;
+      const std::int64_t first = span * kSpanGroups;
+      if constexpr (format == PackedFormat::int8) {
+        tiles_[p] = weights + first * kTileBytes;
+      } else {
+        for (std::int64_t g = 0; g < groups; ++g) unpack(task.shape, weights, first + g, p, g);
+        tiles_[p] = unpacked_[p][0];
+      }
+    }
+  }
+
+  const std::byte* tile(std::int64_t p, std::int64_t group) const {
+    return tiles_[p] + group * kTileBytes;
+  }
+
+  const float* scales(std::int64_t p, std::int64_t group) const { return scales_[p][group]; }
+
+ private:
+  void unpack(const PackedShape& shape, const std::byte* weights, std::int64_t group,
+              std::int64_t p, std::int64_t g) {
+    const std::byte* from = weights + group * Layout<format>::kBlocksPerGroup * kBlockBytes;
+    const __m512i half = _mm512_set1_epi8(0x0F);
+    for (std::int64_t b = 0; b < Layout<format>::kBlocksPerGroup; ++b) {
+      const __m512i both = _mm512_loadu_si512(from + b * kBlockBytes);
+      std::byte* to = unpacked_[p][g] + 2 * b * kBlockBytes;
+      _mm512_store_si512(to, _mm512_and_si512(both, half));
+      _mm512_store_si512(to + kBlockBytes, _mm512_and_si512(_mm512_srli_epi16(both, 4), half));
+    }
+    const auto* f16 = reinterpret_cast<const __m256i*>(group_scales(shape, weights, group));
+    _mm512_store_ps(scales_[p][g], _mm512_cvtph_ps(_mm256_loadu_si256(f16)));
+  }
+
+  const std::byte* tiles_[kPairPanels];
+  // int4
+  alignas(64) std::byte unpacked_[kPairPanels][kSpanGroups][kTileBytes];
+  alignas(64) float scales_[kPairPanels][kSpanGroups][kPanelRows];
+};
+
+alignas(64) constexpr float kNoScales[kAmxSide] = {};
+constexpr std::int32_t kNoSums[kAmxSide] = {};
+
+// Two tiles of the inputs, or a last one, which is then taken twice; its second sums are not used.
+struct InputPair {
+  InputPair() = default;
+  InputPair(const QuantizedRows& x, std::int64_t first, std::int64_t end)
+      : tiles{first, std::min(first + 1, end - 1)} {
+    for (int t = 0; t < 2; ++t) {
+      const TilePlace place(x, tiles[t]);
+      values[t] = place.values;
+      scales[t] = place.scale(x, 0);
+      sums[t] = place.sum(x, 0);
+      tile_rows[t] = place.rows;
+    }
+    count = tile_rows[0] + (tiles[1] == first ? 0 : tile_rows[1]);
+  }
+
+  std::int64_t tiles[2];
+  std::int64_t values[2];           // bytes before the tiles'
+  std::int64_t scales[2], sums[2];  // indices of the tiles' first ones
+  std::int64_t tile_rows[2];
+  std::int64_t count;  // rows
+};
+
+// Bit g is set where group g of a tile has upper bytes.
+inline unsigned wide_groups(const QuantizedRows& x, std::int64_t tile, std::int64_t span) {
+  return x.wide[tile * x.spans() + span];
+}
+
+// Registers 0 to 3 hold sums, 4 and 5 inputs, 6 and 7 weights.
+[[gnu::always_inline]] inline void clear_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+[[gnu::always_inline]] inline void multiply_tiles(const std::byte* rows0, const std::byte* rows1,
+                                                  const std::byte* weights0,
+                                                  const std::byte* weights1) {
+  _tile_loadd(4, rows0, kAmxRowBytes);
+  _tile_loadd(6, weights0, kAmxRowBytes);
+  _tile_loadd(5, rows1, kAmxRowBytes);
+  _tile_loadd(7, weights1, kAmxRowBytes);
+  _tile_dpbsud(0, 4, 6);
+  _tile_dpbsud(1, 4, 7);
+  _tile_dpbsud(2, 5, 6);
+  _tile_dpbsud(3, 5, 7);
+}
+
+[[gnu::always_inline]] inline void store_sums(PairDots& dots) {
+  constexpr std::int64_t kStep = sizeof dots.values[0];
+  _tile_stored(0, dots.values[0], kStep);
+  _tile_stored(1, dots.values[0] + kPanelRows, kStep);
+  _tile_stored(2, dots.values[kAmxSide], kStep);
+  _tile_stored(3, dots.values[kAmxSide] + kPanelRows, kStep);
+}
+
+// Adds the products of the upper bytes, of those groups of a span that have any.
+template <PackedFormat format>
+[[gnu::noinline]] void add_upper(const QuantizedRows& x, const InputPair& pair,
+                                 const SpanWeights<format>& weights, std::int64_t span,
+                                 std::int64_t begin, std::int64_t end, PairDots& dots) {
+  alignas(64) static constexpr std::byte kNone[kTileBytes] = {};
+  PairDots upper;
+  clear_sums();
+  for (std::int64_t g = begin; g < end; ++g) {
+    const std::byte* rows[2];
+    for (int t = 0; t < 2; ++t) {
+      const bool any = (wide_groups(x, pair.tiles[t], span) >> g & 1) != 0;
+      rows[t] = any ? x.upper + pair.values[t] + (span * kSpanGroups + g) * kTileBytes : kNone;
+    }
+    if (rows[0] == kNone && rows[1] == kNone) continue;
+    multiply_tiles(rows[0], rows[1], weights.tile(0, g), weights.tile(1, g));
+  }
+  store_sums(upper);
+  for (std::int64_t r = 0; r < kPairRows; ++r) {
+    for (std::int64_t i = 0; i < kPairChannels; ++i) dots.values[r][i] += 256 * upper.values[r][i];
+  }
+}
+
+// Products in memory that are still to be scaled and added up. Rows that a tile lacks are scaled
+// by what lies behind the others' scales.
+struct Unscaled {
+  const PairDots* dots;
+  PairSums* sums;
+  bool first;  // of the sums
+  // By tile: the rows' steps and the sums of their multiples.
+  const float* steps[2];
+  const std::int32_t* input_sums[2];
+  const float* weight_scales[kPairPanels];  // int4
+};
+
+// kRows of them, all in tile t.
+template <PackedFormat format, bool kFirst, int kRows>
+[[gnu::always_inline]] inline void add_scaled(const Unscaled& from, int t, int row) {
+  constexpr int kOffsetBits = std::countr_zero(static_cast<unsigned>(Layout<format>::kOffset));
+  const std::int32_t* dots = from.dots->values[t * kAmxSide + row];
+  float* sums = from.sums->values[t * kAmxSide + row];
+  const float* steps = from.steps[t] + row;
+  const std::int32_t* input_sums = from.input_sums[t] + row;
 #pragma GCC unroll 4
-    for (int lane = 0; lane < 4; ++lane) {
-      __m512i words[4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        words[j] = load_lanes(from + j / kWordsPerBlock * kBlockBytes + lane * 16,
-                              4 / kWordsPerBlock * kBlockBytes);
-        if constexpr (format == PackedFormat::int4) {
-          const __m512i half = j % 2 == 0 ? words[j] : _mm512_srli_epi16(words[j], 4);
-          words[j] = _mm512_and_si512(half, _mm512_set1_epi8(0x0F));
+  for (int r = 0; r < kRows; ++r) {
+    const __m512i offset = _mm512_slli_epi32(_mm512_set1_epi32(input_sums[r]), kOffsetBits);
+    const __m512 step = _mm512_set1_ps(steps[r]);
+#pragma GCC unroll 2
+    for (int p = 0; p < kPairPanels; ++p) {
+      const std::int64_t at = r * kPairChannels + p * kPanelRows;
+      __m512 scale = step;
+      if constexpr (format == PackedFormat::int4) {
+        scale = _mm512_mul_ps(step, _mm512_load_ps(from.weight_scales[p]));
+      }
+      const __m512i dot = _mm512_sub_epi32(_mm512_load_si512(dots + at), offset);
+      const __m512 before = kFirst ? _mm512_setzero_ps() : _mm512_load_ps(sums + at);
+      _mm512_store_ps(sums + at, _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, before));
+    }
+  }
+}
+
+[[gnu::always_inline]] inline void prefetch(const std::byte* from, std::int64_t bytes) {
+  for (std::int64_t i = 0; i < bytes; i += kBlockBytes) __builtin_prefetch(from + i);
+}
+
+// Multiplies some groups and meanwhile scales earlier products.
+template <PackedFormat format, bool kFirst>
+[[gnu::noinline]] void multiply_groups(const std::byte* const (&rows)[2],
+                                       const std::byte* const (&weights)[kPairPanels],
+                                       std::int64_t groups, PairDots& dots, const Unscaled& earlier,
+                                       const std::byte* const (&next_rows)[2]) {
+  constexpr int kRowsPerStep = static_cast<int>(kPairRows / kSpanGroups);
+  clear_sums();
+#pragma GCC unroll 8
+  for (int step = 0; step < kSpanGroups; ++step) {
+    if (step < groups) {
+      const std::int64_t at = step * kTileBytes;
+      multiply_tiles(rows[0] + at, rows[1] + at, weights[0] + at, weights[1] + at);
+      prefetch(next_rows[0] + at, kTileBytes);
+      prefetch(next_rows[1] + at, kTileBytes);
+    }
+    add_scaled<format, kFirst, kRowsPerStep>(earlier, step * kRowsPerStep / kAmxSide,
+                                             step * kRowsPerStep % kAmxSide);
+  }
+  store_sums(dots);
+}
+
+// Some tiles of rows, at most kBlockTiles, against two panels. What the tiles computed goes through
+// memory to the vectors, which take it while the next products are computed.
+template <PackedFormat format>
+class Block {
+ public:
+  Block(const LinearTask& task, std::int64_t begin, std::int64_t end, std::int64_t panel)
+      : task_(task), panel_(panel) {
+    for (std::int64_t tile = begin; tile < end; tile += 2) {
+      pairs_[pair_count_++] = InputPair(task.inputs, tile, end);
+    }
+  }
+
+  void run() {
+    const QuantizedRows& x = task_.inputs;
+    for (std::int64_t span = 0; span < x.spans(); ++span) {
+      const std::int64_t groups = std::min(kSpanGroups, x.groups - span * kSpanGroups);
+      SpanWeights<format>& weights = weights_[span % 2];
+      weights.read(task_, panel_, span, groups);
+      memory_may_be_read_by_tiles();
+      for (int pair = 0; pair < pair_count_; ++pair) {
+        for (std::int64_t g = 0; g < groups; g += kGroupsPerScale) {
+          multiply(pair, weights, span, g, std::min(groups, g + kGroupsPerScale));
         }
       }
-      turn_rows(words);
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        _mm512_store_si512(out.values[g][4 * lane + j], _mm512_sub_epi8(words[j], offset));
+    }
+    for (int row = 0; row < kAmxSide; row += 8) {
+      for (int t = 0; t < 2; ++t) {
+        unscaled_.first ? add_scaled<format, true, 8>(unscaled_, t, row)
+                        : add_scaled<format, false, 8>(unscaled_, t, row);
       }
     }
-    from += Layout<format>::kBlocksPerGroup * kBlockBytes;
-    if constexpr (format == PackedFormat::int4) {
-      const std::byte* scales = group_scales(shape, panel, first + g);
-      _mm512_store_ps(
-          out.scales[g],
-          _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales))));
-    }
+    for (int pair = 0; pair < pair_count_; ++pair) finish(pairs_[pair], sums_[pair]);
   }
-}
 
-// Of one panel's channels and one tile's rows.
-template <typename Number>
-struct alignas(64) PerChannelAndRow {
-  Number values[kPanelRows][kAmxSide];
-};
-using TileDots = PerChannelAndRow<std::int32_t>;
-using TileSums = PerChannelAndRow<float>;
+ private:
+  static constexpr std::int64_t kGroupsPerScale = format == PackedFormat::int8 ? kSpanGroups : 1;
 
-// A tile of the inputs. One with fewer rows is read as if it had all: what then stands in the lanes
-// behind is the next words', or what follows the values in their block, and is not used. (More than
-// kTileRows rows have enough behind them: eight bytes of scales and sums each.)
-struct InputTile {
-  InputTile(const QuantizedRows& x, std::int64_t tile)
-      : row(tile * kAmxSide),
-        rows(std::min(kAmxSide, x.count - row)),
-        values(x.values + row * x.groups * kGroupColumns),
-        scales(x.scales + row * x.groups),
-        lanes(static_cast<__mmask16>((1u << rows) - 1)) {}
-
-  std::int64_t row, rows;
-  const std::byte* values;
-  const float* scales;
-  __mmask16 lanes;
-};
-
-// Adds one group's products to the sums.
-template <PackedFormat format>
-[[gnu::always_inline]] inline void add_scaled(const TileDots& dots, __m512 scale,
-                                              const float* weight_scales, TileSums& sums) {
-#pragma GCC unroll 16
-  for (int c = 0; c < kPanelRows; ++c) {
-    __m512 both = scale;
-    if constexpr (format == PackedFormat::int4) {
-      both = _mm512_mul_ps(scale, _mm512_set1_ps(weight_scales[c]));
+  void multiply(int index, const SpanWeights<format>& weights, std::int64_t span,
+                std::int64_t begin, std::int64_t end) {
+    const InputPair& pair = pairs_[index];
+    const QuantizedRows& x = task_.inputs;
+    const std::byte* values = x.values + (span * kSpanGroups + begin) * kTileBytes;
+    const std::byte* rows[2] = {values + pair.values[0], values + pair.values[1]};
+    const bool last = index + 1 == pair_count_;
+    const InputPair& next = pairs_[last ? 0 : index + 1];
+    const std::byte* next_values = values + (last ? kSpanGroups * kTileBytes : 0);
+    const std::byte* next_rows[2] = {next_values + next.values[0], next_values + next.values[1]};
+    const std::byte* tiles[kPairPanels] = {weights.tile(0, begin), weights.tile(1, begin)};
+    PairDots& dots = dots_[turn_];
+    const auto multiply =
+        unscaled_.first ? multiply_groups<format, true> : multiply_groups<format, false>;
+    multiply(rows, tiles, end - begin, dots, unscaled_, next_rows);
+    const unsigned all = (1u << end) - (1u << begin);
+    const unsigned wide = wide_groups(x, pair.tiles[0], span) | wide_groups(x, pair.tiles[1], span);
+    if ((wide & all) != 0) [[unlikely]] {
+      add_upper(x, pair, weights, span, begin, end, dots);
     }
-    const __m512 dot = _mm512_cvtepi32_ps(_mm512_load_si512(dots.values[c]));
-    _mm512_store_ps(sums.values[c], _mm512_fmadd_ps(dot, both, _mm512_load_ps(sums.values[c])));
-  }
-}
-
-// Adds the products of some groups, from `first` on. What the tiles computed goes through memory to
-// the vectors; these take it one group later, so that nobody waits. Registers 0 and 1 hold sums of
-// the two panels, 2 and 3 weights of theirs, 4 inputs.
-template <PackedFormat format>
-[[gnu::noinline]] void add_groups(const TurnedWeights (&weights)[kPairPanels], const InputTile& x,
-                                  std::int64_t first, std::int64_t groups,
-                                  TileSums (&sums)[kPairPanels]) {
-  TileDots dots[2][kPairPanels];
-  const std::byte* values = x.values + first * x.rows * kGroupColumns;
-  const float* scales = x.scales + first * x.rows;
-  const std::int64_t word_bytes = x.rows * 4;
-  for (std::int64_t g = 0; g <= groups; ++g) {
-    if (g < groups) {
-      TileDots(&out)[kPairPanels] = dots[g % 2];
-      _tile_loadd(4, values + g * x.rows * kGroupColumns, word_bytes);
-      _tile_loadd(2, weights[0].values[g], kGroupColumns);
-      _tile_zero(0);
-      _tile_dpbssd(0, 2, 4);
-      _tile_stored(0, out[0].values, 64);
-      _tile_loadd(3, weights[1].values[g], kGroupColumns);
-      _tile_zero(1);
-      _tile_dpbssd(1, 3, 4);
-      _tile_stored(1, out[1].values, 64);
+    unscaled_.dots = &dots;
+    unscaled_.sums = &sums_[index];
+    unscaled_.first = span == 0 && begin == 0;
+    for (int i = 0; i < 2; ++i) {
+      const std::int64_t scale = pair.scales[i] + span * pair.tile_rows[i];
+      unscaled_.steps[i] = x.scales + scale;
+      unscaled_.input_sums[i] =
+          format == PackedFormat::int8
+              ? x.span_sums + scale
+              : x.sums + pair.sums[i] + (span * kSpanGroups + begin) * pair.tile_rows[i];
+      unscaled_.weight_scales[i] = weights.scales(i, begin);
     }
-    if (g == 0) continue;
-    const std::int64_t done = g - 1;
-    const __m512 scale = _mm512_maskz_loadu_ps(x.lanes, scales + done * x.rows);
-    for (int p = 0; p < kPairPanels; ++p) {
-      add_scaled<format>(dots[done % 2][p], scale, weights[p].scales[done], sums[p]);
-    }
+    turn_ = 1 - turn_;
   }
-}
 
-// Scales, bias and addend of one panel's channels and one tile's rows, then into memory.
-void finish(const LinearTask& task, const InputTile& x, std::int64_t panel, const TileSums& sums) {
-  const std::byte* weights =
-      task.weights + panel * static_cast<std::int64_t>(task.shape.panel_bytes());
-  const std::int64_t channel = panel * kPanelRows;
-  const std::int64_t left = std::min(kPanelRows, task.shape.rows - channel);
-  const auto channels = static_cast<__mmask16>((1u << left) - 1);
-  const bool int8 = task.shape.format == PackedFormat::int8;
-  const __m512 scales =
-      int8 ? _mm512_loadu_ps(channel_scales(task.shape, weights)) : _mm512_set1_ps(1);
-  const __m512 bias = task.bias == nullptr ? _mm512_setzero_ps()
-                                           : _mm512_maskz_loadu_ps(channels, task.bias + channel);
-  const auto* from = reinterpret_cast<const std::byte*>(sums.values);
-  for (std::int64_t first = 0; first < x.rows; first += 4) {
-    __m512i rows[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) rows[j] = load_lanes(from + j * 64 + first * 4, 4 * 64);
-    turn_rows(rows);
-    for (std::int64_t j = 0; j < std::min<std::int64_t>(4, x.rows - first); ++j) {
-      const std::int64_t at = (x.row + first + j) * task.shape.rows + channel;
-      __m512 y = _mm512_mul_ps(_mm512_castsi512_ps(rows[j]), scales);
-      if (task.bias != nullptr) y = _mm512_add_ps(y, bias);
-      if (task.addend != nullptr) {
-        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(channels, task.addend + at));
-      }
-      _mm512_mask_storeu_ps(task.output + at, channels, y);
-    }
-  }
-}
-
-// Rows of outputs are far apart: their lines are fetched while the sums are still computed.
-inline void prefetch_outputs(const LinearTask& task, const InputTile& x, std::int64_t panel) {
-  const float* first = task.output + x.row * task.shape.rows + panel * kPanelRows;
-  for (std::int64_t r = 0; r < x.rows; ++r) {
-    __builtin_prefetch(first + r * task.shape.rows, 1);
-    __builtin_prefetch(first + r * task.shape.rows + kPanelRows, 1);
-  }
-}
-
-// Tiles [begin, end), at most kBlockTiles, against two panels. A last one without a second is taken
-// twice.
-template <PackedFormat format>
-void multiply_block(const LinearTask& task, std::int64_t begin, std::int64_t end,
-                    std::int64_t panel) {
-  TileSums sums[kBlockTiles][kPairPanels];
-  TurnedWeights turned[kPairPanels];
-  const std::int64_t panels = std::min(kPairPanels, task.end_panel - panel);
-  const auto panel_bytes = static_cast<std::int64_t>(task.shape.panel_bytes());
-  std::memset(sums, 0, static_cast<std::size_t>(end - begin) * sizeof sums[0]);
-  for (std::int64_t first = 0; first < task.inputs.groups; first += kChunkGroups) {
-    const std::int64_t groups = std::min(kChunkGroups, task.inputs.groups - first);
-    const bool last = first + groups == task.inputs.groups;
+  // Scales, bias and addend, then into memory.
+  void finish(const InputPair& pair, const PairSums& sums) const {
+    const std::int64_t panels = std::min(kPairPanels, task_.end_panel - panel_);
+    __m512 scales[kPairPanels], bias[kPairPanels];
+    __mmask16 lanes[kPairPanels];
     for (std::int64_t p = 0; p < kPairPanels; ++p) {
-      const std::byte* weights = task.weights + (panel + std::min(p, panels - 1)) * panel_bytes;
-      turn<format>(task.shape, weights, first, groups, turned[p]);
+      const std::int64_t panel = panel_ + std::min(p, panels - 1);
+      const std::int64_t channel = panel * kPanelRows;
+      const std::byte* weights =
+          task_.weights + panel * static_cast<std::int64_t>(task_.shape.panel_bytes());
+      const std::int64_t left = std::min(kPanelRows, task_.shape.rows - channel);
+      lanes[p] = p < panels ? static_cast<__mmask16>((1u << left) - 1) : 0;
+      scales[p] = format == PackedFormat::int8
+                      ? _mm512_loadu_ps(channel_scales(task_.shape, weights))
+                      : _mm512_set1_ps(1);
+      bias[p] = task_.bias == nullptr ? _mm512_setzero_ps()
+                                      : _mm512_maskz_loadu_ps(lanes[p], task_.bias + channel);
     }
-    memory_may_be_read_by_tiles();
-    for (std::int64_t tile = begin; tile < end; ++tile) {
-      const InputTile x(task.inputs, tile);
-      if (last) prefetch_outputs(task, x, panel);
-      add_groups<format>(turned, x, first, groups, sums[tile - begin]);
-      for (std::int64_t p = 0; last && p < panels; ++p) {
-        finish(task, x, panel + p, sums[tile - begin][p]);
+    const bool stream = panels == kPairPanels && task_.shape.rows % kPanelRows == 0 &&
+                        task_.addend == nullptr &&
+                        reinterpret_cast<std::uintptr_t>(task_.output) % kBlockBytes == 0;
+    std::int64_t at = pair.tiles[0] * kAmxSide * task_.shape.rows + panel_ * kPanelRows;
+    for (std::int64_t r = 0; r < pair.count; ++r, at += task_.shape.rows) {
+#pragma GCC unroll 2
+      for (std::int64_t p = 0; p < kPairPanels; ++p) {
+        const std::int64_t i = p * kPanelRows;
+        __m512 y = _mm512_mul_ps(_mm512_load_ps(sums.values[r] + i), scales[p]);
+        if (task_.bias != nullptr) y = _mm512_add_ps(y, bias[p]);
+        if (task_.addend != nullptr) {
+          y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes[p], task_.addend + at + i));
+        }
+        // Whole lines go past the caches, which have no room for the outputs of a layer anyway.
+        if (stream) {
+          _mm512_stream_ps(task_.output + at + i, y);
+        } else {
+          _mm512_mask_storeu_ps(task_.output + at + i, lanes[p], y);
+        }
       }
+    }
+  }
+
+  const LinearTask& task_;
+  std::int64_t panel_;
+  int pair_count_ = 0;
+  int turn_ = 0;
+  InputPair pairs_[kBlockTiles / 2];
+  PairDots dots_[2];
+  PairSums sums_[kBlockTiles / 2];
+  SpanWeights<format> weights_[2];  // of this span and the one before
+  // Before there is anything: zeros, of rows that are yet to come.
+  Unscaled unscaled_{&dots_[1],
+                     &sums_[0],
+                     true,
+                     {kNoScales, kNoScales},
+                     {kNoSums, kNoSums},
+                     {kNoScales, kNoScales}};
+};
+
+template <PackedFormat format>
+void multiply_format(const LinearTask& task) {
+  for (std::int64_t panel = task.begin_panel; panel < task.end_panel; panel += kPairPanels) {
+    for (std::int64_t tile = task.begin_tile; tile < task.end_tile; tile += kBlockTiles) {
+      Block<format>(task, tile, std::min(task.end_tile, tile + kBlockTiles), panel).run();
     }
   }
 }
 
 void multiply(const LinearTask& task) {
-  // So few rows lie as the smaller tiles do, and what counts is to read the weights.
-  if (task.inputs.count <= kTileRows) return kAvx512VnniLinear.multiply(task);
   const AmxTiles registers;
-  for (std::int64_t panel = task.begin_panel; panel < task.end_panel; panel += kPairPanels) {
-    for (std::int64_t tile = task.begin_tile; tile < task.end_tile; tile += kBlockTiles) {
-      const std::int64_t end = std::min(task.end_tile, tile + kBlockTiles);
-      task.shape.format == PackedFormat::int8
-          ? multiply_block<PackedFormat::int8>(task, tile, end, panel)
-          : multiply_block<PackedFormat::int4>(task, tile, end, panel);
-    }
-  }
+  task.shape.format == PackedFormat::int8 ? multiply_format<PackedFormat::int8>(task)
+                                          : multiply_format<PackedFormat::int4>(task);
 }
 
 }  // namespace
 
-const LinearKernels kAmxLinear = {sizeof(std::int8_t), kAmxSide, kBlockTiles,
-                                  quantize<FloatsAvx512, std::int8_t, kAmxSide>, multiply};
+const LinearKernels kAmxLinear = {RowLayout::lines, kAmxSide, kShareTiles,
+                                  quantize<FloatsAvx512, RowLayout::lines, kAmxSide>, multiply};
 
 }  // namespace tru::tensor
 

@@ -44,8 +44,8 @@ struct Avx2 : Vectors256 {
 
 }  // namespace
 
-const LinearKernels kAvx2Linear = {sizeof(std::int16_t), kTileRows, kTilesPerShare,
-                                   quantize<FloatsAvx2, std::int16_t>, multiply<Avx2>};
+const LinearKernels kAvx2Linear = {RowLayout::shorts, kTileRows, kTilesPerShare,
+                                   quantize<FloatsAvx2, RowLayout::shorts>, multiply<Avx2>};
 
 }  // namespace tru::tensor
 

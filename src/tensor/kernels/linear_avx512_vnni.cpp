@@ -47,6 +47,7 @@ struct Avx512Vnni {
   }
   static Int set1(std::int32_t value) { return _mm512_set1_epi32(value); }
   static Float set1(float value) { return _mm512_set1_ps(value); }
+  static Int add_shifted(Int a, Int b) { return _mm512_add_epi32(a, _mm512_slli_epi32(b, 8)); }
   static Float convert(Int value) { return _mm512_cvtepi32_ps(value); }
   static Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
   static Float mul(Float a, Float b) { return _mm512_mul_ps(a, b); }
@@ -60,8 +61,9 @@ struct Avx512Vnni {
 
 }  // namespace
 
-const LinearKernels kAvx512VnniLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare,
-                                         quantize<FloatsAvx512, std::int8_t>, multiply<Avx512Vnni>};
+const LinearKernels kAvx512VnniLinear = {RowLayout::bytes, kTileRows, kTilesPerShare,
+                                         quantize<FloatsAvx512, RowLayout::bytes>,
+                                         multiply<Avx512Vnni>};
 
 }  // namespace tru::tensor
 

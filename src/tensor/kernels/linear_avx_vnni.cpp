@@ -38,8 +38,8 @@ struct AvxVnni : Vectors256 {
 
 }  // namespace
 
-const LinearKernels kAvxVnniLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare,
-                                      quantize<FloatsAvx2, std::int8_t>, multiply<AvxVnni>};
+const LinearKernels kAvxVnniLinear = {RowLayout::bytes, kTileRows, kTilesPerShare,
+                                      quantize<FloatsAvx2, RowLayout::bytes>, multiply<AvxVnni>};
 
 }  // namespace tru::tensor
 

@@ -4,9 +4,11 @@
 // weights of four input channels; for int4, of eight, the first four in the low halves of the
 // bytes. Behind the blocks come the scales: int8, 16 floats; int4, 16 f16 for each group.
 //
-// Activations come in words of 4 bytes, the four values of int8 input channels or two of int16
-// ones, as many at once as a dot product takes. A tile holds the first word of each of its rows,
-// then the second, and so on; scales and sums likewise, group by group.
+// Activations come in words of 4 bytes: of four input channels, or of two as int16. Word by word, a
+// tile holds the first word of each of its rows, then the second, and so on, as many at once as a
+// dot product takes. Row by row, it holds a group's 16 words of its first row, then of the second,
+// as a tile register does; the last tile then has room for all its rows. Scales and sums: those of
+// the rows side by side, span by span and group by group.
 #pragma once
 
 #include <cstdint>
@@ -57,20 +59,24 @@ inline const std::byte* group_scales(const PackedShape& shape, const std::byte* 
 // 16 of them as floats. Scales are not negative and finite.
 void scales_to_f32(const std::byte* f16, float* scales);
 
-// Where the values of a row start, how far apart its words are, and the same for its groups.
+// The tile that a row is in.
 struct TilePlace {
-  std::int64_t rows;   // in this tile
-  std::int64_t words;  // index of the row's first word
-  std::int64_t group;  // index of the row's first scale and sum
-};
+  TilePlace(const QuantizedRows& x, std::int64_t tile)
+      : first(tile * x.tile_rows),
+        rows(x.count - first < x.tile_rows ? x.count - first : x.tile_rows),
+        values(first * x.groups * kGroupColumns * (x.layout == RowLayout::shorts ? 2 : 1)) {}
 
-inline TilePlace place_of_row(const QuantizedRows& x, std::int64_t words_per_group,
-                              std::int64_t row) {
-  const std::int64_t tile = row / x.tile_rows * x.tile_rows;
-  const std::int64_t in_tile = row - tile;
-  const std::int64_t rows = x.count - tile < x.tile_rows ? x.count - tile : x.tile_rows;
-  return {rows, tile * x.groups * words_per_group + in_tile, tile * x.groups + in_tile};
-}
+  std::int64_t first;   // row
+  std::int64_t rows;    // in this tile
+  std::int64_t values;  // bytes before those of the tile
+
+  std::int64_t scale(const QuantizedRows& x, std::int64_t span) const {
+    return first * x.spans() + span * rows;
+  }
+  std::int64_t sum(const QuantizedRows& x, std::int64_t group) const {
+    return first * x.groups + group * rows;
+  }
+};
 
 // Kernels of the levels.
 extern const LinearKernels kPortableLinear;

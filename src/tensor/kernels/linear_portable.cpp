@@ -10,7 +10,7 @@
 namespace tru::tensor {
 namespace {
 
-constexpr std::int64_t kWordsPerGroup = kGroupColumns / 4;
+constexpr int kWordsPerGroup = kGroupColumns / 4;
 
 // Adds one word of inputs times the weights of its four channels, in all lanes of a block.
 template <PackedFormat format>
@@ -26,31 +26,49 @@ void add_word(const std::uint8_t* block, int half, std::uint32_t word,
   }
 }
 
+// Adds a group's products. `from` has the group's first word of a row in a tile of `rows`.
+template <PackedFormat format>
+void add_group(const std::byte* weights, const std::byte* from, std::int64_t rows,
+               std::int64_t group, std::int32_t (&dots)[kPanelRows]) {
+  constexpr int kWordsPerBlock = kWordsPerGroup / Layout<format>::kBlocksPerGroup;
+  const auto* blocks = reinterpret_cast<const std::uint8_t*>(weights);
+  const auto* words = reinterpret_cast<const std::uint32_t*>(from);
+  for (int w = 0; w < kWordsPerGroup; ++w) {
+    const std::int64_t block = group * Layout<format>::kBlocksPerGroup + w / kWordsPerBlock;
+    add_word<format>(blocks + block * kBlockBytes, w % kWordsPerBlock, words[w * rows], dots);
+  }
+}
+
 // One row of inputs against one panel.
 template <PackedFormat format>
 void multiply_row(const LinearTask& task, std::int64_t row, std::int64_t panel) {
-  constexpr int kWordsPerBlock = format == PackedFormat::int8 ? 1 : 2;
   const QuantizedRows& x = task.inputs;
-  const TilePlace place = place_of_row(x, kWordsPerGroup, row);
-  const auto* words = reinterpret_cast<const std::uint32_t*>(x.values) + place.words;
+  const TilePlace tile(x, row / x.tile_rows);
+  const std::int64_t in_tile = row - tile.first;
   const std::byte* weights =
       task.weights + panel * static_cast<std::int64_t>(task.shape.panel_bytes());
-  const auto* blocks = reinterpret_cast<const std::uint8_t*>(weights);
   float sums[kPanelRows] = {};
+  std::int32_t dots[kPanelRows] = {};
   for (std::int64_t group = 0; group < x.groups; ++group) {
-    std::int32_t dots[kPanelRows] = {};
-    for (std::int64_t i = group * kWordsPerGroup; i < (group + 1) * kWordsPerGroup; ++i) {
-      add_word<format>(blocks + i / kWordsPerBlock * kBlockBytes,
-                       static_cast<int>(i % kWordsPerBlock), words[i * place.rows], dots);
+    const std::int64_t span = group / kSpanGroups;
+    const std::int64_t at = tile.values + group * tile.rows * kGroupColumns + in_tile * 4;
+    add_group<format>(weights, x.values + at, tile.rows, group, dots);
+    if ((x.wide[row / x.tile_rows * x.spans() + span] >> group % kSpanGroups & 1) != 0) {
+      std::int32_t upper[kPanelRows] = {};
+      add_group<format>(weights, x.upper + at, tile.rows, group, upper);
+      for (std::int64_t lane = 0; lane < kPanelRows; ++lane) dots[lane] += 256 * upper[lane];
     }
-    const float scale = x.scales[place.group + group * place.rows];
     float weight_scales[kPanelRows];
     std::fill_n(weight_scales, kPanelRows, 1.0f);
     if constexpr (format == PackedFormat::int4) {
       scales_to_f32(group_scales(task.shape, weights, group), weight_scales);
+    } else if (group % kSpanGroups < kSpanGroups - 1 && group + 1 < x.groups) {
+      continue;  // the span goes on
     }
+    const float scale = x.scales[tile.scale(x, span) + in_tile];
     for (std::int64_t lane = 0; lane < kPanelRows; ++lane) {
       sums[lane] += static_cast<float>(dots[lane]) * (scale * weight_scales[lane]);
+      dots[lane] = 0;
     }
   }
   const std::int64_t first = panel * kPanelRows;
@@ -76,7 +94,7 @@ void multiply(const LinearTask& task) {
 
 }  // namespace
 
-const LinearKernels kPortableLinear = {sizeof(std::int8_t), kTileRows, kTilesPerShare,
-                                       quantize<FloatsPortable, std::int8_t>, multiply};
+const LinearKernels kPortableLinear = {RowLayout::bytes, kTileRows, kTilesPerShare,
+                                       quantize<FloatsPortable, RowLayout::bytes>, multiply};
 
 }  // namespace tru::tensor

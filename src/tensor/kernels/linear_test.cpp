@@ -30,6 +30,18 @@ std::vector<float> normal_values(std::int64_t count, unsigned seed) {
   return values;
 }
 
+// The same, and here and there a channel of all rows as much larger as `factors` say.
+std::vector<float> values_with_outliers(std::int64_t count, std::int64_t columns, unsigned seed) {
+  std::vector<float> values = normal_values(count * columns, seed);
+  constexpr float kFactors[] = {100, 30, 1e4f, 1e6f, 8};
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t k = 0; 130 * k + 7 < columns; ++k) {
+      values[static_cast<std::size_t>(i * columns + 130 * k + 7)] *= kFactors[k % 5];
+    }
+  }
+  return values;
+}
+
 // A matrix with its packed form, and with the values that the packed form stands for.
 struct Weights {
   Weights(const PackedShape& s, const std::vector<float>& values) : shape(s), packed(s.bytes()) {
@@ -54,8 +66,8 @@ struct Extras {
 
 std::vector<float> multiply(CpuLevel level, const Weights& w, const std::vector<float>& x,
                             const Extras& extras = {}) {
-  const LinearKernels& kernels = linear_kernels(level);
   const std::int64_t count = static_cast<std::int64_t>(x.size()) / w.shape.columns;
+  const LinearKernels& kernels = linear_kernels(level, count);
   const Block block(kernels.quantized_bytes(count, w.shape.columns));
   const QuantizedRows rows = kernels.view(block.bytes, count, w.shape.columns);
   const std::int64_t tiles = rows.tiles();
@@ -166,6 +178,12 @@ TEST_P(Linear, AgreesWithPlainCode) {
     const auto plain = multiply(CpuLevel::portable, w, x);
     const auto y = multiply(GetParam(), w, x);
     for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], plain[i], 2e-4);
+    const auto outliers = values_with_outliers(11, 1000, 8);
+    const auto plain_outliers = multiply(CpuLevel::portable, w, outliers);
+    const auto y_outliers = multiply(GetParam(), w, outliers);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      ASSERT_NEAR(y_outliers[i], plain_outliers[i], 1e-6 * 1e6 * 4);  // of the largest terms
+    }
   }
 }
 
@@ -173,7 +191,7 @@ TEST_P(Linear, AgreesWithPlainCode) {
 TEST(LinearLevels, WithVectorsAreEqual) {
   for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
     const Weights w({format, 70, 1100}, normal_values(70 * 1100, 15));
-    const auto x = normal_values(37 * 1100, 16);
+    const auto x = values_with_outliers(37, 1100, 16);
     const auto bias = normal_values(70, 17);
     std::vector<float> first;
     for (const CpuLevel level : supported_cpu_levels()) {
@@ -188,7 +206,8 @@ TEST(LinearLevels, WithVectorsAreEqual) {
 // The same values as when a row is alone, to the last bit: a batch equals its members.
 TEST_P(Linear, RowsDoNotDependOnTheirNeighbours) {
   const Weights w({PackedFormat::int8, 48, 256}, normal_values(48 * 256, 9));
-  const auto x = normal_values(19 * 256, 10);
+  auto x = normal_values(19 * 256, 10);
+  x[5 * 256 + 9] *= 1000;  // one row has upper bytes, the others not
   const auto all = multiply(GetParam(), w, x);
   for (std::size_t i = 0; i < 19; ++i) {
     const auto at = x.begin() + static_cast<std::ptrdiff_t>(i * 256);
@@ -207,10 +226,11 @@ TEST_P(Linear, RoundsLittle) {
   EXPECT_LT(relative_error(multiply(GetParam(), int4, x), expected), 0.13);
 }
 
-// A few input channels a hundred times as large as the others, as language models have them,
-// coarsen the 64 channels of their own group only. Measured: an error of 2 % of the result, and of
-// 5 % (one outlier in 2048 channels) or 9 % (one in 512) of what the ordinary channels contribute;
-// with one scale for a whole row it would be 9 % of the result, and 25 and 34 % of theirs.
+// A few input channels a hundred times as large as the others, as language models have them, do not
+// coarsen these: their group has 16 bits. Measured: an error of 1 % of the result, and of 2 % (one
+// outlier in 2048 channels) or 4 % (one in 512) of what the ordinary channels contribute; with one
+// scale for a whole row it would be 9 % of the result, and 25 and 34 % of theirs. With an outlier
+// in every group all are alike, and their steps are as coarse as one for a group of its own.
 TEST_P(Linear, OutlierChannelsDoNoHarm) {
   constexpr std::int64_t kColumns = 2048;
   const auto weights = normal_values(64 * kColumns, 13);
@@ -225,7 +245,7 @@ TEST_P(Linear, OutlierChannelsDoNoHarm) {
     }
     const auto expected = exact_product(int8, weights, x);
     const auto y = multiply(GetParam(), int8, x);
-    EXPECT_LT(relative_error(y, expected), 0.025) << "one in " << distance;
+    EXPECT_LT(relative_error(y, expected), distance < 512 ? 0.026 : 0.011) << "one in " << distance;
     // What the other channels contribute is not drowned by the error either.
     if (distance < 512) continue;
     const auto small = exact_product(int8, weights, ordinary);
@@ -234,7 +254,7 @@ TEST_P(Linear, OutlierChannelsDoNoHarm) {
       error += (y[i] - expected[i]) * (y[i] - expected[i]);
       size += small[i] * small[i];
     }
-    EXPECT_LT(std::sqrt(error / size), 0.12) << "one in " << distance;
+    EXPECT_LT(std::sqrt(error / size), 0.045) << "one in " << distance;
   }
 }
 
@@ -285,23 +305,23 @@ struct QuantizeCase {
   std::vector<double> expected;
 };
 
-// Each value within half a step of its group's scale, whatever is computed on the way.
+// Each value within half a step, whatever is computed on the way.
 TEST_P(Linear, QuantisesWhatThePrologueSays) {
-  const LinearKernels& kernels = linear_kernels(GetParam());
   for (const Prologue prologue : {Prologue::none, Prologue::gelu_tanh, Prologue::gelu_erf,
                                   Prologue::swiglu, Prologue::layer_norm, Prologue::rms_norm}) {
-    for (const std::int64_t columns : {1, 63, 64, 65, 200}) {
+    for (const std::int64_t columns : {1, 63, 64, 65, 200, 600}) {
       for (const std::int64_t count : {1, 5, 6, 7, 13, 33}) {
         const QuantizeCase c(prologue, count, columns);
+        const LinearKernels& kernels = linear_kernels(GetParam(), count);
         const Block block(kernels.quantized_bytes(count, columns));
         const QuantizedRows rows = kernels.view(block.bytes, count, columns);
         kernels.quantize({c.x.data(), columns, prologue, c.second.data(), c.bias.data(), 1e-6f,
                           rows, 0, rows.tiles()});
         std::vector<float> y(static_cast<std::size_t>(columns));
         for (std::int64_t row = 0; row < count; ++row) {
-          kernels.dequantize(rows, row, columns, y.data());
-          for (std::int64_t first = 0; first < columns; first += kGroupColumns) {
-            const std::int64_t end = std::min(columns, first + kGroupColumns);
+          dequantize(rows, row, columns, y.data());
+          for (std::int64_t first = 0; first < columns; first += kSpanColumns) {
+            const std::int64_t end = std::min(columns, first + kSpanColumns);
             double largest = 0;
             for (std::int64_t i = first; i < end; ++i) {
               largest = std::max(

@@ -6,10 +6,11 @@
 //   dot(sum, w, x)      adds, to each lane, the products of its weights w (unsigned) and inputs x
 //   part<format>(p, i)  weights of the i-th step in the 64 packed bytes of a panel at p
 //   broadcast(p)        the four bytes at p in every lane
+//   add_shifted(a, b)   a + 256 b
 // and set1, convert, fma, mul, add, load, load_f16, store.
 //
 // Weights are unsigned, offset by 128 (int8) or 8 (int4), because the instructions want one factor
-// so. A group's sum starts from -offset times the sum of its inputs, which takes that back out.
+// so. Sums start from -offset times the sum of their inputs, which takes that back out.
 #pragma once
 
 #include <algorithm>
@@ -53,26 +54,24 @@ struct Tile {
   using Float = typename V::Float;
 
   const LinearTask& task;
-  std::int64_t row;    // of the inputs, the first of kRows: a whole tile
+  std::int64_t tile;   // of the inputs, with kRows rows
   std::int64_t panel;  // of the weights, the first of kPanels
+  std::int64_t row = tile * kTileRows;
+  std::int64_t values = row * task.inputs.groups * kStepsPerGroup * 4;  // bytes before the tile's
   Float sums[kRows][kVectors] = {};
 
-  // Exact sums of one group's products.
-  [[gnu::always_inline]] void add_group(const std::byte* const (&weights)[kPanels],
-                                        const std::byte* inputs, std::int64_t group) {
-    const std::int32_t* group_sums = task.inputs.sums + row * task.inputs.groups + group * kRows;
-    Int dots[kRows][kVectors];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const std::int32_t sum = group_sums[r];
-      const Int start = V::set1(-Layout<format>::kOffset * sum);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) dots[r][v] = start;
-    }
+  // What is added up before it is scaled: a span, or for int4 a group.
+  static constexpr std::int64_t kGroupsPerScale = format == PackedFormat::int8 ? kSpanGroups : 1;
+
+  // Adds the products of some groups' weights and of inputs that start at `inputs`.
+  [[gnu::always_inline]] static void add_products(const std::byte* const (&weights)[kPanels],
+                                                  const std::byte* inputs, std::int64_t group,
+                                                  std::int64_t groups,
+                                                  Int (&dots)[kRows][kVectors]) {
     const std::int64_t block = group * Layout<format>::kBlocksPerGroup;
-    inputs += group * kStepsPerGroup * kRows * 4;
+    const std::int64_t blocks = groups * Layout<format>::kBlocksPerGroup;
 #pragma GCC unroll 1
-    for (int b = 0; b < Layout<format>::kBlocksPerGroup; ++b) {
+    for (std::int64_t b = 0; b < blocks; ++b) {
 #pragma GCC unroll 4
       for (int s = 0; s < kStepsPerBlock; ++s) {
         Int w[kVectors];
@@ -90,12 +89,55 @@ struct Tile {
         }
       }
     }
-    scale_group(weights, group, dots);
   }
 
-  [[gnu::always_inline]] void scale_group(const std::byte* const (&weights)[kPanels],
-                                          std::int64_t group, const Int (&dots)[kRows][kVectors]) {
-    const float* scales = task.inputs.scales + row * task.inputs.groups + group * kRows;
+  // Adds those of the upper bytes, where a group has any.
+  [[gnu::noinline]] void add_upper(const std::byte* const (&weights)[kPanels], std::int64_t group,
+                                   std::int64_t groups, unsigned wide,
+                                   Int (&dots)[kRows][kVectors]) const {
+    for (std::int64_t g = group; g < group + groups; ++g) {
+      if ((wide >> g % kSpanGroups & 1) == 0) continue;
+      Int upper[kRows][kVectors] = {};
+      const std::byte* inputs = task.inputs.upper + values + g * kGroupColumns * kRows;
+      add_products(weights, inputs, g, 1, upper);
+      for (int r = 0; r < kRows; ++r) {
+        for (int v = 0; v < kVectors; ++v) dots[r][v] = V::add_shifted(dots[r][v], upper[r][v]);
+      }
+    }
+  }
+
+  // Adds the products of some groups of one span: exact sums, then scaled.
+  [[gnu::always_inline]] void add_groups(const std::byte* const (&weights)[kPanels],
+                                         std::int64_t group, std::int64_t groups) {
+    const QuantizedRows& x = task.inputs;
+    const std::int64_t span = group / kSpanGroups;
+    const std::int32_t* input_sums = format == PackedFormat::int8
+                                         ? x.span_sums + row * x.spans() + span * kRows
+                                         : x.sums + row * x.groups + group * kRows;
+    Int dots[kRows][kVectors];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Int start = V::set1(-Layout<format>::kOffset * input_sums[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) dots[r][v] = start;
+    }
+    const std::int64_t group_bytes = kStepsPerGroup * kRows * 4;
+    add_products(weights, x.values + values + group * group_bytes, group, groups, dots);
+    if constexpr (V::kStepColumns == 4) {
+      if (const unsigned wide = x.wide[tile * x.spans() + span]; wide != 0) [[unlikely]] {
+        Int both[kRows][kVectors];  // so that `dots` need not be in memory
+        std::copy_n(&dots[0][0], kRows * kVectors, &both[0][0]);
+        add_upper(weights, group, groups, wide, both);
+        std::copy_n(&both[0][0], kRows * kVectors, &dots[0][0]);
+      }
+    }
+    scale_dots(weights, group, dots);
+  }
+
+  [[gnu::always_inline]] void scale_dots(const std::byte* const (&weights)[kPanels],
+                                         std::int64_t group, const Int (&dots)[kRows][kVectors]) {
+    const QuantizedRows& x = task.inputs;
+    const float* scales = x.scales + row * x.spans() + group / kSpanGroups * kRows;
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
 #pragma GCC unroll 8
@@ -133,11 +175,13 @@ struct Tile {
   [[gnu::always_inline]] void run() {
     const std::byte* weights[kPanels];
     const auto panel_bytes = static_cast<std::int64_t>(task.shape.panel_bytes());
-    const std::byte* inputs = task.inputs.values + row * task.inputs.groups * kStepsPerGroup * 4;
     for (int p = 0; p < kPanels; ++p) weights[p] = task.weights + (panel + p) * panel_bytes;
-    for (std::int64_t group = 0; group < task.inputs.groups; ++group) {
-      add_group(weights, inputs, group);
+    const std::int64_t groups = task.inputs.groups;
+    std::int64_t group = 0;
+    for (; group + kGroupsPerScale <= groups; group += kGroupsPerScale) {
+      add_groups(weights, group, kGroupsPerScale);
     }
+    if (group < groups) add_groups(weights, group, groups - group);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
@@ -147,34 +191,32 @@ struct Tile {
 };
 
 template <class V, PackedFormat format, int kRows, int kPanels>
-void run_tile(const LinearTask& task, std::int64_t row, std::int64_t panel) {
-  Tile<V, format, kRows, kPanels> tile{task, row, panel};
-  tile.run();
+void run_tile(const LinearTask& task, std::int64_t tile, std::int64_t panel) {
+  Tile<V, format, kRows, kPanels>{task, tile, panel}.run();
 }
 
 // All tiles against kPanels panels, which stay in the cache.
 template <class V, PackedFormat format, int kPanels>
 void multiply_panels(const LinearTask& task, std::int64_t panel) {
   for (std::int64_t tile = task.begin_tile; tile < task.end_tile; ++tile) {
-    const std::int64_t row = tile * kTileRows;
-    switch (std::min(kTileRows, task.inputs.count - row)) {
+    switch (std::min(kTileRows, task.inputs.count - tile * kTileRows)) {
       case 6:
-        run_tile<V, format, 6, kPanels>(task, row, panel);
+        run_tile<V, format, 6, kPanels>(task, tile, panel);
         break;
       case 5:
-        run_tile<V, format, 5, kPanels>(task, row, panel);
+        run_tile<V, format, 5, kPanels>(task, tile, panel);
         break;
       case 4:
-        run_tile<V, format, 4, kPanels>(task, row, panel);
+        run_tile<V, format, 4, kPanels>(task, tile, panel);
         break;
       case 3:
-        run_tile<V, format, 3, kPanels>(task, row, panel);
+        run_tile<V, format, 3, kPanels>(task, tile, panel);
         break;
       case 2:
-        run_tile<V, format, 2, kPanels>(task, row, panel);
+        run_tile<V, format, 2, kPanels>(task, tile, panel);
         break;
       default:
-        run_tile<V, format, 1, kPanels>(task, row, panel);
+        run_tile<V, format, 1, kPanels>(task, tile, panel);
     }
   }
 }

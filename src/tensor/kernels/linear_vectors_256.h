@@ -26,6 +26,7 @@ struct Vectors256 {
   }
   static Int set1(std::int32_t value) { return _mm256_set1_epi32(value); }
   static Float set1(float value) { return _mm256_set1_ps(value); }
+  static Int add_shifted(Int a, Int b) { return _mm256_add_epi32(a, _mm256_slli_epi32(b, 8)); }
   static Float convert(Int value) { return _mm256_cvtepi32_ps(value); }
   static Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
   static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
