@@ -16,7 +16,7 @@ std::size_t AttentionKernels::packed_bytes(std::int64_t head_dim, std::int64_t k
 std::size_t AttentionKernels::scratch_floats(std::int64_t head_dim,
                                              std::int64_t padded_keys) const {
   // Of each row: scores, powers as words, the query as words, the sum.
-  return static_cast<std::size_t>(rows * (2 * padded_keys + padded(head_dim) + 1));
+  return static_cast<std::size_t>(rows * (2 * (padded_keys + kStepPadding) + padded(head_dim) + 1));
 }
 
 const AttentionKernels& attention_kernels(CpuLevel level) {

@@ -15,6 +15,10 @@ namespace tru::tensor {
 
 inline constexpr std::int64_t kAttentionLanes = 32;  // keys and head dimensions are padded to this
 
+// Behind each row of scores and of powers: without it rows of 1024 keys, say, would lie in the same
+// lines of the L1 cache.
+inline constexpr std::int64_t kStepPadding = 16;
+
 // Rows of one head: `row_bytes` apart, each of head_dim numbers, f32 or f16.
 struct HeadRows {
   const std::byte* data = nullptr;

@@ -46,11 +46,11 @@ struct AmxBlocks {
     for (std::int64_t w = 0; w < words; w += kAmxSide) {
       _tile_loadd(6, rows + w, row_words * 4);
       _tile_loadd(4, panels + w * kPanelLanes, kAmxRowBytes);
-      _tile_dpbf16ps(0, 6, 4);
       _tile_loadd(5, second_panel + w * kPanelLanes, kAmxRowBytes);
+      if constexpr (kAll) _tile_loadd(7, second_rows + w, row_words * 4);
+      _tile_dpbf16ps(0, 6, 4);
       _tile_dpbf16ps(1, 6, 5);
       if constexpr (kAll) {
-        _tile_loadd(7, second_rows + w, row_words * 4);
         _tile_dpbf16ps(2, 7, 4);
         _tile_dpbf16ps(3, 7, 5);
       }
@@ -60,6 +60,32 @@ struct AmxBlocks {
     if constexpr (kAll) {
       _tile_stored(2, out + kAmxSide * out_step, out_step * 4);
       _tile_stored(3, out + kAmxSide * out_step + kAmxSide, out_step * 4);
+    }
+  }
+
+  // Rows of 64 numbers stay in registers 4 to 7 while the keys go by.
+  static void scores(const std::uint32_t* panels, const std::uint32_t* rows, std::int64_t words,
+                     std::int64_t keys, std::int64_t count, float* out, std::int64_t step) {
+    if (words != 2 * kAmxSide || count <= kAmxSide) {
+      return multiply_keys<AmxBlocks>(panels, rows, words, keys, count, out, step);
+    }
+    memory_may_be_read_by_tiles();
+    const std::uint32_t* second_rows = rows + kAmxSide * words;
+    _tile_loadd(4, rows, words * 4);
+    _tile_loadd(5, rows + kAmxSide, words * 4);
+    _tile_loadd(6, second_rows, words * 4);
+    _tile_loadd(7, second_rows + kAmxSide, words * 4);
+    for (std::int64_t key = 0; key < keys; key += kPanelLanes, panels += words * kPanelLanes) {
+      _tile_loadd(2, panels, kAmxRowBytes);
+      _tile_loadd(3, panels + kAmxSide * kPanelLanes, kAmxRowBytes);
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_dpbf16ps(0, 4, 2);
+      _tile_dpbf16ps(1, 6, 2);
+      _tile_dpbf16ps(0, 5, 3);
+      _tile_dpbf16ps(1, 7, 3);
+      _tile_stored(0, out + key, step * 4);
+      _tile_stored(1, out + kAmxSide * step + key, step * 4);
     }
   }
 };

@@ -25,6 +25,7 @@ struct Avx512 {
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 2;
   static constexpr int kValues = 1;
+  static constexpr float kScoreFactor = 1;
 
   static Float dot(Float sum, Word panel, Word row) { return _mm512_fmadd_ps(panel, row, sum); }
   static Word load(const std::uint32_t* p) {
@@ -40,6 +41,10 @@ struct Avx512 {
     Floats::store(floats, a);
     Floats::store(floats + Floats::kLanes, b);
   }
+  static void store_pairs(std::uint32_t* p, Floats::Float a, Floats::Float) {
+    Floats::store(reinterpret_cast<float*>(p), a);
+  }
+  static Floats::Float power(Floats::Float x) { return exp<Floats>(x); }
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ struct Portable {
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 1;
   static constexpr int kValues = 1;
+  static constexpr float kScoreFactor = 1;
 
   static Float dot(Float sum, const Word& panel, const Word& row) {
     for (std::int64_t i = 0; i < kPanelLanes; ++i) sum.lane[i] += panel.lane[i] * row.lane[i];
@@ -38,6 +39,10 @@ struct Portable {
     Floats::store(floats, a);
     Floats::store(floats + Floats::kLanes, b);
   }
+  static void store_pairs(std::uint32_t* p, Floats::Float a, Floats::Float) {
+    Floats::store(reinterpret_cast<float*>(p), a);
+  }
+  static Floats::Float power(Floats::Float x) { return exp<Floats>(x); }
 };
 
 }  // namespace

@@ -7,7 +7,10 @@
 //   dot(sum, panel, row)   adds, to each lane, the product of the words' numbers
 //   Floats                 the level's type of floats_*.h
 //   Blocks                 SixRowBlocks<V>, or who else multiplies blocks of rows
-//   store_words(p, a, b)   two vectors of Floats as words
+//   store_words(p, a, b)   two vectors of Floats as words, a's numbers and then b's
+//   store_pairs(p, a, b)   words whose first number is of a and whose second, if any, of b
+//   kScoreFactor, power(x) e^(x / kScoreFactor) of a vector of Floats, x <= 0; as exact as words
+//   are
 // and load, broadcast, zero, store.
 #pragma once
 
@@ -46,25 +49,40 @@ inline float f16_value(std::uint16_t bits) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
 }
 
-// A row as floats.
-[[gnu::always_inline]] inline void read_row(const HeadRows& rows, std::int64_t row,
-                                            std::int64_t count, float* out) {
+// A row as floats and zeros behind them, `width` in all: where it is, or in `buffer`.
+inline const float* row_floats(const HeadRows& rows, std::int64_t row, std::int64_t count,
+                               std::int64_t dim, std::int64_t width, float* buffer) {
   const std::byte* from = rows.data + row * rows.row_bytes;
-  if (!rows.f16) {
-    std::memcpy(out, from, static_cast<std::size_t>(count) * sizeof(float));
-    return;
+  if (row < count && !rows.f16 && dim == width) return reinterpret_cast<const float*>(from);
+  std::fill_n(buffer, width, 0.0f);
+  if (row >= count) return buffer;
+  if (rows.f16) {
+    const auto* bits = reinterpret_cast<const std::uint16_t*>(from);
+    for (std::int64_t i = 0; i < dim; ++i) buffer[i] = f16_value(bits[i]);
+  } else {
+    std::memcpy(buffer, from, static_cast<std::size_t>(dim) * sizeof(float));
   }
-  const auto* bits = reinterpret_cast<const std::uint16_t*>(from);
-  for (std::int64_t i = 0; i < count; ++i) out[i] = f16_value(bits[i]);
+  return buffer;
 }
 
 constexpr std::int64_t rounded_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
+// Rows lie far apart: what is needed soon is fetched in time.
+inline void prefetch_row(const HeadRows& rows, std::int64_t row, std::int64_t count,
+                         std::int64_t dim) {
+  constexpr std::int64_t kAhead = 4;
+  constexpr std::int64_t kLine = 64;
+  const std::byte* from = rows.data + std::min(row + kAhead, count - 1) * rows.row_bytes;
+  const std::int64_t bytes = dim * (rows.f16 ? 2 : 4);
+  for (std::int64_t i = 0; i < bytes; i += kLine) __builtin_prefetch(from + i);
+}
+
 template <class V>
 void pack(const HeadRows& keys, const HeadRows& values, std::int64_t first, std::int64_t count,
           const PackedHead& head) {
+  using F = typename V::Floats;
   constexpr std::int64_t kMaxHeadDim = 512;
   const std::int64_t dim = head.head_dim;
   const std::int64_t width = rounded_up(dim, kAttentionLanes);
@@ -72,25 +90,28 @@ void pack(const HeadRows& keys, const HeadRows& values, std::int64_t first, std:
   const std::int64_t value_words = head.padded_keys / V::kValues;
   auto* key_panels = reinterpret_cast<std::uint32_t*>(head.keys);
   auto* value_panels = reinterpret_cast<std::uint32_t*>(head.values);
-  float rows[2][kMaxHeadDim] = {};
+  float buffers[2][kMaxHeadDim];
   for (std::int64_t i = first; i < first + kAttentionLanes; ++i) {
-    float* row = rows[0];
-    std::fill_n(row, width, 0.0f);
-    if (i < count) read_row(keys, i, dim, row);
-    std::uint32_t* to = key_panels + i / kPanelLanes * key_words * kPanelLanes + i % kPanelLanes;
-    for (std::int64_t w = 0; w < key_words; ++w) {
-      to[w * kPanelLanes] = make_word<V>(row[w * V::kValues], row[w * V::kValues + V::kValues - 1]);
+    prefetch_row(keys, i, count, dim);
+    const float* row = row_floats(keys, i, count, dim, width, buffers[0]);
+    std::uint32_t words[kMaxHeadDim];
+    for (std::int64_t d = 0; d < width; d += 2 * F::kLanes) {
+      V::store_words(words + d / V::kValues, F::load(row + d), F::load(row + d + F::kLanes));
     }
+    std::uint32_t* to = key_panels + i / kPanelLanes * key_words * kPanelLanes + i % kPanelLanes;
+    for (std::int64_t w = 0; w < key_words; ++w) to[w * kPanelLanes] = words[w];
   }
   for (std::int64_t i = first; i < first + kAttentionLanes; i += V::kValues) {
-    for (std::int64_t j = 0; j < V::kValues; ++j) {
-      std::fill_n(rows[j], width, 0.0f);
-      if (i + j < count) read_row(values, i + j, dim, rows[j]);
+    const float* rows[2];
+    for (std::int64_t j = 0; j < 2; ++j) {
+      const std::int64_t row = i + std::min<std::int64_t>(j, V::kValues - 1);
+      prefetch_row(values, row, count, dim);
+      rows[j] = row_floats(values, row, count, dim, width, buffers[j]);
     }
-    for (std::int64_t d = 0; d < width; ++d) {
+    for (std::int64_t d = 0; d < width; d += F::kLanes) {
       const std::int64_t panel = d / kPanelLanes * value_words * kPanelLanes;
-      value_panels[panel + i / V::kValues * kPanelLanes + d % kPanelLanes] =
-          make_word<V>(rows[0][d], rows[V::kValues - 1][d]);
+      V::store_pairs(value_panels + panel + i / V::kValues * kPanelLanes + d % kPanelLanes,
+                     F::load(rows[0] + d), F::load(rows[1] + d));
     }
   }
 }
@@ -130,6 +151,16 @@ template <class V>
   }
 }
 
+// Products of rows with all keys, kAttentionLanes at a time.
+template <class Blocks>
+void multiply_keys(const std::uint32_t* panels, const std::uint32_t* rows, std::int64_t words,
+                   std::int64_t keys, std::int64_t count, float* scores, std::int64_t score_step) {
+  for (std::int64_t key = 0; key < keys; key += kAttentionLanes) {
+    Blocks::multiply(panels + key * words, words, rows, words, words, count, scores + key,
+                     score_step);
+  }
+}
+
 // Two sixes of rows against kAttentionLanes lanes.
 template <class V>
 struct SixRowBlocks {
@@ -147,12 +178,15 @@ struct SixRowBlocks {
       }
     }
   }
+
+  static constexpr auto scores = multiply_keys<SixRowBlocks>;
 };
 
-// A query times `scale`, as words.
+// A query times `scale`, as words, so that scores are what V::power() takes.
 template <class V>
 void query_row(const float* q, std::int64_t dim, float scale, std::uint32_t* words) {
   using F = typename V::Floats;
+  scale *= V::kScoreFactor;
   const auto factor = F::set1(scale);
   std::int64_t d = 0;
   for (; d + 2 * F::kLanes <= dim; d += 2 * F::kLanes) {
@@ -176,7 +210,8 @@ float largest_score(const float* scores, std::int64_t count) {
   return top;
 }
 
-// Scores of one row -> words of e^(score - largest); returns their sum. Those not visible are zero.
+// Scores of one row -> words of their powers over the largest; returns the sum. Those not visible
+// are zero.
 template <class V>
 float softmax_row(const float* scores, std::int64_t visible, std::int64_t count,
                   std::uint32_t* words) {
@@ -186,8 +221,8 @@ float softmax_row(const float* scores, std::int64_t visible, std::int64_t count,
   typename F::Float sums = F::set1(0);
   std::int64_t i = 0;
   for (; i < visible; i += kStep) {
-    auto first = exp<F>(F::load(scores + i) - top);
-    auto second = exp<F>(F::load(scores + i + F::kLanes) - top);
+    auto first = V::power(F::load(scores + i) - top);
+    auto second = V::power(F::load(scores + i + F::kLanes) - top);
     if (i + kStep > visible) {
       float powers[kStep];
       F::store(powers, first);
@@ -213,9 +248,11 @@ void attend(const AttentionTask& task) {
   const std::int64_t most = task.visible + (task.causal ? task.count - 1 : 0);
   const std::int64_t keys = rounded_up(most, kAttentionLanes);
   const std::int64_t words = keys / V::kValues;
+  const std::int64_t score_step = keys + kStepPadding;
+  const std::int64_t word_step = words + kStepPadding;
   float* scores = task.scratch;
-  auto* power_words = reinterpret_cast<std::uint32_t*>(scores + kRows * keys);
-  auto* queries = power_words + kRows * words;
+  auto* power_words = reinterpret_cast<std::uint32_t*>(scores + kRows * score_step);
+  auto* queries = power_words + kRows * word_step;
   float* sums = reinterpret_cast<float*>(queries + kRows * query_words);
 
   std::fill_n(queries, kRows * query_words, 0u);
@@ -223,21 +260,18 @@ void attend(const AttentionTask& task) {
     query_row<V>(task.queries + r * task.query_step, dim, task.scale, queries + r * query_words);
   }
   const auto* key_panels = reinterpret_cast<const std::uint32_t*>(task.head.keys);
-  for (std::int64_t key = 0; key < keys; key += kAttentionLanes) {
-    Blocks::multiply(key_panels + key * query_words, query_words, queries, query_words, query_words,
-                     task.count, scores + key, keys);
-  }
+  Blocks::scores(key_panels, queries, query_words, keys, task.count, scores, score_step);
   std::fill_n(sums, kRows, 1.0f);
-  std::fill(power_words + task.count * words, power_words + kRows * words, 0u);
+  std::fill(power_words + task.count * word_step, power_words + kRows * word_step, 0u);
   for (std::int64_t r = 0; r < task.count; ++r) {
     const std::int64_t visible = task.visible + (task.causal ? r : 0);
-    sums[r] = softmax_row<V>(scores + r * keys, visible, keys, power_words + r * words);
+    sums[r] = softmax_row<V>(scores + r * score_step, visible, keys, power_words + r * word_step);
   }
   const auto* value_panels = reinterpret_cast<const std::uint32_t*>(task.head.values);
   const std::int64_t value_words = task.head.padded_keys / V::kValues;
   for (std::int64_t d = 0; d < width; d += kAttentionLanes) {
     float block[kRows * kAttentionLanes];
-    Blocks::multiply(value_panels + d * value_words, value_words, power_words, words, words,
+    Blocks::multiply(value_panels + d * value_words, value_words, power_words, word_step, words,
                      task.count, block, kAttentionLanes);
     for (std::int64_t r = 0; r < task.count; ++r) {
       const float factor = 1.0f / sums[r];

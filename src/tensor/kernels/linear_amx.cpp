@@ -255,6 +255,7 @@ class Block {
       weights.read(task_, panel_, span, groups);
       memory_may_be_read_by_tiles();
       for (int pair = 0; pair < pair_count_; ++pair) {
+        if (task_.addend != nullptr && span + 1 == x.spans()) prefetch_addend(pairs_[pair]);
         for (std::int64_t g = 0; g < groups; g += kGroupsPerScale) {
           multiply(pair, weights, span, g, std::min(groups, g + kGroupsPerScale));
         }
@@ -305,6 +306,16 @@ class Block {
       unscaled_.weight_scales[i] = weights.scales(i, begin);
     }
     turn_ = 1 - turn_;
+  }
+
+  // Its rows are far apart: their lines are fetched while the last sums are still computed.
+  void prefetch_addend(const InputPair& pair) const {
+    const std::int64_t first = pair.tiles[0] * kAmxSide * task_.shape.rows + panel_ * kPanelRows;
+    for (std::int64_t r = 0; r < pair.count; ++r) {
+      const float* row = task_.addend + first + r * task_.shape.rows;
+      __builtin_prefetch(row);
+      __builtin_prefetch(row + kPanelRows);
+    }
   }
 
   // Scales, bias and addend, then into memory.
