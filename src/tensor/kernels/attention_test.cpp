@@ -83,7 +83,7 @@ TEST_P(Attention, IsTheFormula) {
   for (const bool causal : {false, true}) {
     for (const std::int64_t head_dim : {24, 40, 64, 72, 128}) {
       for (const auto& [rows, keys] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-               {1, 1}, {1, 33}, {5, 64}, {12, 12}, {13, 100}, {37, 290}, {64, 64}}) {
+               {1, 1}, {1, 33}, {5, 64}, {12, 12}, {13, 100}, {37, 290}, {64, 64}, {33, 1000}}) {
         const Case c{head_dim, rows, keys, causal};
         const auto q = normal_values(rows * head_dim, 1);
         const auto k = normal_values(keys * head_dim, 2);
@@ -108,6 +108,23 @@ TEST_P(Attention, TakesLargeScores) {
   const auto v = normal_values(50 * 64, 5);
   const auto out = attend(GetParam(), c, q, k, v);
   for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], v[7 * 64 + i % 64], 0.02);
+}
+
+// Scores that grow from key to key by far: only the last keys count.
+TEST_P(Attention, TakesGrowingScores) {
+  const bool exact_words = attention_kernels(GetParam()).values_per_word == 1;
+  for (const bool causal : {false, true}) {
+    const Case c{64, 20, 900, causal};
+    const std::vector<float> q(20 * 64, 1.0f);
+    std::vector<float> k(900 * 64);
+    for (std::size_t i = 0; i < k.size(); ++i) k[i] = 0.0625f * static_cast<float>(i / 64 / 4);
+    const auto v = normal_values(900 * 64, 6);
+    const auto expected = exact(c, q, k, v);
+    const auto out = attend(GetParam(), c, q, k, v);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      ASSERT_NEAR(out[i], expected[i], exact_words ? 1e-4 : 0.05);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, Attention, testing::ValuesIn(supported_cpu_levels()),
