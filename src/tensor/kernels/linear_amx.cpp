@@ -42,8 +42,8 @@ struct alignas(64) PairSums {
   float values[kPairRows][kPairChannels];
 };
 
-// Some groups of one span of two panels, as tiles of unsigned bytes; kPairPanels of them may be
-// one.
+// Some groups of one span of two panels, as tiles of unsigned bytes. A last panel without a second
+// is taken twice.
 template <PackedFormat format>
 class SpanWeights {
  public:
@@ -92,7 +92,7 @@ class SpanWeights {
 alignas(64) constexpr float kNoScales[kAmxSide] = {};
 constexpr std::int32_t kNoSums[kAmxSide] = {};
 
-// Two tiles of the inputs, or a last one, which is then taken twice; its second sums are not used.
+// Two tiles of the inputs; a last one without a second is taken twice, too.
 struct InputPair {
   InputPair() = default;
   InputPair(const QuantizedRows& x, std::int64_t first, std::int64_t end)
@@ -285,9 +285,9 @@ class Block {
     const std::byte* next_rows[2] = {next_values + next.values[0], next_values + next.values[1]};
     const std::byte* tiles[kPairPanels] = {weights.tile(0, begin), weights.tile(1, begin)};
     PairDots& dots = dots_[turn_];
-    const auto multiply =
+    const auto run =
         unscaled_.first ? multiply_groups<format, true> : multiply_groups<format, false>;
-    multiply(rows, tiles, end - begin, dots, unscaled_, next_rows);
+    run(rows, tiles, end - begin, dots, unscaled_, next_rows);
     const unsigned all = (1u << end) - (1u << begin);
     const unsigned wide = wide_groups(x, pair.tiles[0], span) | wide_groups(x, pair.tiles[1], span);
     if ((wide & all) != 0) [[unlikely]] {
@@ -389,6 +389,7 @@ void multiply(const LinearTask& task) {
   const AmxTiles registers;
   task.shape.format == PackedFormat::int8 ? multiply_format<PackedFormat::int8>(task)
                                           : multiply_format<PackedFormat::int4>(task);
+  _mm_sfence();  // other threads see what went past the caches
 }
 
 }  // namespace
