@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <complex>
 #include <functional>
 #include <stop_token>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "tensor/device.h"
 #include "tensor/graph.h"
 #include "tensor/linear.h"
+#include "tensor/rotary.h"
 
 namespace tru::tensor {
 namespace {
@@ -218,6 +221,53 @@ TEST(Rows, AreTheSameForPlainAndPackedLayers) {
     }
     EXPECT_THAT(results[1], testing::Pointwise(testing::FloatNear(0.3f), results[0]))
         << "prologue " << (&make - makes);
+  }
+}
+
+// x[k] and x[k + pairs] as a complex number, times e^(i angle). Heads of x are parts of wider rows.
+TEST(Rotary, TurnsPairsByTheirPositionsAngle) {
+  auto device = Device::open("cpu", 2);
+  ASSERT_TRUE(device);
+  Workspace workspace(*device);
+  constexpr std::int64_t kPairs = 8, kHeads = 3, kRows = 5, kBatches = 2, kWidth = 100;
+  std::vector<std::int32_t> positions;
+  for (int i = 0; i < 4 * kRows; ++i) positions.push_back(i * i % 23);
+  std::vector<float> wavelengths, values;
+  for (int k = 0; k < kPairs; ++k) wavelengths.push_back(std::pow(3.0f, static_cast<float>(k)));
+  for (int i = 0; i < kWidth * kRows * kBatches; ++i) {
+    values.push_back(std::sin(static_cast<float>(i)));
+  }
+  const std::array<int, 3> sections = {4, 2, 2};
+  const std::vector<std::int64_t> axes_of[] = {{0, 0, 0, 0, 1, 1, 1, 1}, {0, 1, 2, 0, 1, 2, 0, 0}};
+  for (const RotaryAxes axes : {RotaryAxes::halves, RotaryAxes::interleaved}) {
+    Graph graph(workspace);
+    const std::int64_t position_shape[] = {4 * kRows}, wavelength_shape[] = {kPairs};
+    const std::int64_t shape[] = {kWidth, kRows, kBatches};
+    ggml_tensor* rows = graph.input(GGML_TYPE_F32, shape, values.data());
+    ggml_tensor* x =
+        ggml_view_4d(graph.context(), rows, 2 * kPairs, kHeads, kRows, kBatches,
+                     2 * kPairs * sizeof(float), rows->nb[1], rows->nb[2], 20 * sizeof(float));
+    const Rotary rotary(graph, graph.input(GGML_TYPE_I32, position_shape, positions.data()),
+                        graph.input(GGML_TYPE_F32, wavelength_shape, wavelengths.data()), axes,
+                        sections);
+    ggml_tensor* turned = rotary(x);
+    graph.output(turned);
+    ASSERT_TRUE(graph.run({}));
+    const std::vector<float> out = graph.read(turned);
+    for (std::int64_t i = 0; i < kHeads * kRows * kBatches * kPairs; ++i) {
+      const std::int64_t k = i % kPairs, head = i / kPairs % kHeads;
+      const std::int64_t row = i / kPairs / kHeads;  // of all batches
+      const std::int64_t axis = axes_of[static_cast<int>(axes)][static_cast<std::size_t>(k)];
+      const auto position = positions[static_cast<std::size_t>(axis * kRows + row % kRows)];
+      const auto from = static_cast<std::size_t>(row * kWidth + 20 + head * 2 * kPairs + k);
+      const std::complex<double> pair(values[from], values[from + kPairs]);
+      const auto expected =
+          pair * std::polar(1.0, static_cast<double>(position) /
+                                     static_cast<double>(wavelengths[static_cast<std::size_t>(k)]));
+      const auto at = static_cast<std::size_t>((row * kHeads + head) * 2 * kPairs + k);
+      ASSERT_NEAR(out[at], expected.real(), 2e-6) << row << " " << head << " " << k;
+      ASSERT_NEAR(out[at + kPairs], expected.imag(), 2e-6) << row << " " << head << " " << k;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "tensor/attention.h"
+#include "tensor/rotary.h"
 
 namespace tru::model::qwen3vl {
 namespace {
@@ -69,8 +70,8 @@ LanguageModel::HostInputs LanguageModel::gather(const Batch& batch) const {
 
 // Rows of a batch whose attention is computed.
 struct LanguageModel::Rows {
-  ggml_tensor* positions;  // [4 * count]
-  ggml_tensor* mask;       // [padded tokens, count]
+  tensor::Rotary rotary;
+  ggml_tensor* mask;  // [padded tokens, count]
   std::int64_t count;
   std::int64_t past;  // tokens in the cache before the first of them
 };
@@ -79,10 +80,9 @@ struct LanguageModel::Inputs {
   ggml_tensor* ids;
   Rows all;
   Rows last;  // the last token alone
-  ggml_tensor* wavelengths;
   ggml_tensor* visual = nullptr;
   ggml_tensor* visual_rows = nullptr;
-  std::vector<ggml_tensor*> deepstack;
+  std::vector<ggml_tensor*> deepstack = {};
   std::int64_t past;
 };
 
@@ -143,18 +143,6 @@ ggml_tensor* LanguageModel::embed(tensor::Graph& graph, const Batch& batch,
   return ggml_set_rows(graph.context(), x, inputs.visual, inputs.visual_rows);
 }
 
-// x: [head_dim, heads, rows]. Base 1 and explicit wavelengths: see vision.cpp's rotate().
-ggml_tensor* LanguageModel::rotate(tensor::Graph& graph, ggml_tensor* x, ggml_tensor* positions,
-                                   ggml_tensor* wavelengths) const {
-  const int head_dim = config_.head_dim;
-  const auto& section = config_.mrope_section;
-  // Frequencies beyond the three sections use T, which is also the fourth row of positions.
-  int sections[GGML_MROPE_SECTIONS] = {section[0], section[1], section[2],
-                                       head_dim / 2 - section[0] - section[1] - section[2]};
-  return ggml_rope_multi(graph.context(), x, positions, wavelengths, head_dim, sections,
-                         GGML_ROPE_TYPE_IMROPE, 0, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f, 0.0f);
-}
-
 // rows: [heads * head_dim, n] -> [head_dim, heads, n]
 ggml_tensor* LanguageModel::heads(tensor::Graph& graph, ggml_tensor* rows) const {
   const std::int64_t head_dim = config_.head_dim;
@@ -168,8 +156,7 @@ void LanguageModel::store(tensor::Graph& graph, const Layer& layer, const tensor
   const Attention& a = layer.attention;
   const float epsilon = static_cast<float>(config_.rms_norm_eps);
   ggml_tensor* k =
-      rotate(graph, a.k_norm(graph, heads(graph, a.k_proj(graph, x)), epsilon).tensor(),
-             inputs.all.positions, inputs.wavelengths);
+      inputs.all.rotary(a.k_norm(graph, heads(graph, a.k_proj(graph, x)), epsilon).tensor());
   const auto copy = [&](ggml_tensor* cache, ggml_tensor* rows) {
     ggml_tensor* place = ggml_view_2d(context, cache, cache->ne[0], inputs.all.count, cache->nb[1],
                                       static_cast<std::size_t>(inputs.past) * cache->nb[1]);
@@ -183,16 +170,14 @@ void LanguageModel::store(tensor::Graph& graph, const Layer& layer, const tensor
 // x: [hidden, rows.count] -> x plus the attention of `normed`, whose rows look at everything in the
 // cache that their mask shows.
 ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
-                                   const tensor::Rows& normed, const Rows& rows,
-                                   ggml_tensor* wavelengths, ggml_tensor* keys,
+                                   const tensor::Rows& normed, const Rows& rows, ggml_tensor* keys,
                                    ggml_tensor* values) const {
   ggml_context* context = graph.context();
   const Attention& a = layer.attention;
   const std::int64_t head_dim = config_.head_dim;
   const float epsilon = static_cast<float>(config_.rms_norm_eps);
   ggml_tensor* q =
-      rotate(graph, a.q_norm(graph, heads(graph, a.q_proj(graph, normed)), epsilon).tensor(),
-             rows.positions, wavelengths);
+      rows.rotary(a.q_norm(graph, heads(graph, a.q_proj(graph, normed)), epsilon).tensor());
   // [head_dim, heads, tokens]
   const auto stored = [&](ggml_tensor* cache, std::int64_t tokens) {
     const std::size_t head_bytes = static_cast<std::size_t>(head_dim) * ggml_type_size(cache->type);
@@ -263,15 +248,19 @@ LanguageModel::Inputs LanguageModel::make_inputs(tensor::Graph& graph, const Bat
     return graph.input(type, shape, data);
   };
   const auto tokens = static_cast<std::int64_t>(batch.ids.size());
-  Inputs inputs;
-  inputs.past = batch.past;
-  inputs.ids = input(GGML_TYPE_I32, {tokens}, batch.ids.data());
-  inputs.wavelengths = input(GGML_TYPE_F32, {config_.head_dim / 2}, wavelengths_.data());
+  ggml_tensor* wavelengths = input(GGML_TYPE_F32, {config_.head_dim / 2}, wavelengths_.data());
+  const auto rotary = [&](std::span<const std::int32_t> positions) {
+    const auto size = static_cast<std::int64_t>(positions.size());
+    return tensor::Rotary(graph, input(GGML_TYPE_I32, {size}, positions.data()), wavelengths,
+                          tensor::RotaryAxes::interleaved, config_.mrope_section);
+  };
   const std::int64_t padded = KvCache::padded(batch.past + tokens);
-  inputs.all = {input(GGML_TYPE_I32, {4 * tokens}, host.positions.data()),
-                input(GGML_TYPE_F16, {padded, tokens}, host.mask.data()), tokens, batch.past};
-  inputs.last = {input(GGML_TYPE_I32, {4}, host.last_position.data()),
-                 last_row(graph, inputs.all.mask), 1, batch.past + tokens - 1};
+  ggml_tensor* mask = input(GGML_TYPE_F16, {padded, tokens}, host.mask.data());
+  Inputs inputs{
+      .ids = input(GGML_TYPE_I32, {tokens}, batch.ids.data()),
+      .all = {rotary(host.positions), mask, tokens, batch.past},
+      .last = {rotary(host.last_position), last_row(graph, mask), 1, batch.past + tokens - 1},
+      .past = batch.past};
   if (batch.visual.empty()) return inputs;
   const auto count = static_cast<std::int64_t>(host.visual_rows.size());
   inputs.visual = input(GGML_TYPE_F32, {config_.hidden_size, count}, host.visual.data());
@@ -305,8 +294,7 @@ Result<std::vector<float>> LanguageModel::forward(const Batch& batch, KvCache& c
     const bool fewer = last_layer && batch.ids.size() > 1;
     x = kept(x);
     x = attend(graph, layer, x, fewer ? layer.input_layernorm(graph, x, epsilon) : normed,
-               last_layer ? inputs.last : inputs.all, inputs.wavelengths, cache.keys(i),
-               cache.values(i));
+               last_layer ? inputs.last : inputs.all, cache.keys(i), cache.values(i));
     x = mlp(graph, layer, x);
     if (i < inputs.deepstack.size()) x = ggml_add(context, x, kept(inputs.deepstack[i]));
   }

@@ -77,14 +77,12 @@ class LanguageModel {
   HostInputs gather(const Batch& batch) const;
   Inputs make_inputs(tensor::Graph& graph, const Batch& batch, const HostInputs& host) const;
   ggml_tensor* embed(tensor::Graph& graph, const Batch& batch, const Inputs& inputs) const;
-  ggml_tensor* rotate(tensor::Graph& graph, ggml_tensor* x, ggml_tensor* positions,
-                      ggml_tensor* wavelengths) const;
   ggml_tensor* heads(tensor::Graph& graph, ggml_tensor* rows) const;
   void store(tensor::Graph& graph, const Layer& layer, const tensor::Rows& x, const Inputs& inputs,
              ggml_tensor* keys, ggml_tensor* values) const;
   ggml_tensor* attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
-                      const tensor::Rows& normed, const Rows& rows, ggml_tensor* wavelengths,
-                      ggml_tensor* keys, ggml_tensor* values) const;
+                      const tensor::Rows& normed, const Rows& rows, ggml_tensor* keys,
+                      ggml_tensor* values) const;
   ggml_tensor* mlp(tensor::Graph& graph, const Layer& layer, ggml_tensor* x) const;
   ggml_tensor* dense_mlp(tensor::Graph& graph, const DenseMlp& mlp, const tensor::Rows& x,
                          ggml_tensor* addend) const;

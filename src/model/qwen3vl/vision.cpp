@@ -11,16 +11,6 @@ namespace {
 
 constexpr float kNormEpsilon = 1e-6f;
 
-// Rotary embedding with given wavelengths: ggml divides a position by the k-th "frequency factor",
-// and base 1 makes its own powers vanish. So angles are rounded as the reference rounds them.
-ggml_tensor* rotate(tensor::Graph& graph, ggml_tensor* x, ggml_tensor* positions,
-                    ggml_tensor* wavelengths) {
-  const int head_dim = static_cast<int>(x->ne[0]);
-  int sections[GGML_MROPE_SECTIONS] = {head_dim / 4, head_dim / 4, head_dim / 4, head_dim / 4};
-  return ggml_rope_multi(graph.context(), x, positions, wavelengths, head_dim / 2, sections,
-                         GGML_ROPE_TYPE_VISION, 0, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f, 0.0f);
-}
-
 // Two neighbours on one axis of the table and the weight of the second.
 struct Tap {
   std::int64_t low, high;
@@ -85,11 +75,11 @@ VisionEncoder::VisionEncoder(const weights::VisionConfig& config, weights::Loade
     const std::string name = root + "deepstack_merger_list." + std::to_string(i);
     deepstack_mergers_.push_back(load_merger(loader, name, true));
   }
-  // f_k = theta^(-k / (d/4)) in f32, the same for rows and columns.
+  // theta^(k / (d/4)) in f32, the same for rows and columns.
   const std::int64_t quarter = hidden / config.num_heads / 4;
   for (std::int64_t i = 0; i < 2 * quarter; ++i) {
     const float exponent = static_cast<float>(i % quarter) / static_cast<float>(quarter);
-    frequencies_.push_back(std::pow(static_cast<float>(config.rope_theta), exponent));
+    wavelengths_.push_back(std::pow(static_cast<float>(config.rope_theta), exponent));
   }
 }
 
@@ -123,7 +113,7 @@ const VisionEncoder::GridTables& VisionEncoder::tables(std::int64_t h, std::int6
 // x: [hidden, h * w, t] -> x plus the attention of its norm. Rows attend within their temporal
 // patch, which is the batch dimension.
 ggml_tensor* VisionEncoder::attention(tensor::Graph& graph, const Block& block, ggml_tensor* x,
-                                      ggml_tensor* positions, ggml_tensor* frequencies) const {
+                                      const tensor::Rotary& rotary) const {
   ggml_context* context = graph.context();
   const std::int64_t heads = config_.num_heads;
   const std::int64_t head_dim = config_.hidden_size / heads;
@@ -136,8 +126,8 @@ ggml_tensor* VisionEncoder::attention(tensor::Graph& graph, const Block& block, 
                         static_cast<std::size_t>(head_dim) * sizeof(float), qkv->nb[1], qkv->nb[2],
                         index * static_cast<std::size_t>(config_.hidden_size) * sizeof(float));
   };
-  ggml_tensor* q = rotate(graph, part(0), positions, frequencies);
-  ggml_tensor* k = rotate(graph, part(1), positions, frequencies);
+  ggml_tensor* q = rotary(part(0));
+  ggml_tensor* k = rotary(part(1));
   if (block.qkv.weight.packed) {
     return block.proj(graph, tensor::attention(graph, q, k, part(2), {}), x);
   }
@@ -178,15 +168,16 @@ Result<VisionFeatures> VisionEncoder::encode(const GridTHW& grid, std::span<cons
                   frame.position_embedding.data());
   ggml_tensor* positions =
       graph.input(GGML_TYPE_I32, std::vector<std::int64_t>{4 * rows}, frame.positions.data());
-  ggml_tensor* frequencies =
-      graph.input(GGML_TYPE_F32, std::vector{static_cast<std::int64_t>(frequencies_.size())},
-                  frequencies_.data());
+  ggml_tensor* wavelengths =
+      graph.input(GGML_TYPE_F32, std::vector{static_cast<std::int64_t>(wavelengths_.size())},
+                  wavelengths_.data());
+  const tensor::Rotary rotary(graph, positions, wavelengths, tensor::RotaryAxes::halves);
 
   ggml_tensor* x = ggml_add_inplace(context, patch_embed_(graph, pixels), embedding);
   std::vector<ggml_tensor*> taps(deepstack_mergers_.size());
   for (int i = 0; i < config_.depth; ++i) {
     const Block& block = blocks_[static_cast<std::size_t>(i)];
-    x = attention(graph, block, x, positions, frequencies);
+    x = attention(graph, block, x, rotary);
     ggml_tensor* inner = block.fc1(graph, block.norm2(graph, x, kNormEpsilon));
     x = block.fc2(graph, tensor::Rows::gelu_tanh(graph, inner), x);
     for (std::size_t j = 0; j < taps.size(); ++j) {

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/blocks.h"
 #include "model/qwen3vl/patches.h"
+#include "tensor/rotary.h"
 #include "weights/config.h"
 
 namespace tru::model::qwen3vl {
@@ -54,7 +55,7 @@ class VisionEncoder {
   Merger load_merger(weights::Loader& loader, const std::string& name, bool norm_after_merge) const;
   const GridTables& tables(std::int64_t h, std::int64_t w);
   ggml_tensor* attention(tensor::Graph& graph, const Block& block, ggml_tensor* x,
-                         ggml_tensor* positions, ggml_tensor* frequencies) const;
+                         const tensor::Rotary& rotary) const;
   ggml_tensor* merge(tensor::Graph& graph, const Merger& merger, ggml_tensor* x) const;
 
   weights::VisionConfig config_;
@@ -63,7 +64,7 @@ class VisionEncoder {
   std::vector<Block> blocks_;
   Merger merger_;
   std::vector<Merger> deepstack_mergers_;
-  std::vector<float> frequencies_;
+  std::vector<float> wavelengths_;
   GridTables tables_;
   tensor::Workspace workspace_;
 };
