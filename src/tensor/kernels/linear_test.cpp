@@ -151,6 +151,16 @@ TEST_P(Linear, TakesExtremeValues) {
       for (const float y : multiply(GetParam(), w, x)) {
         ASSERT_NEAR(y, sign * 15.0f * 4096, 40) << static_cast<int>(format);
       }
+      // One group of a span as wide as 16 bits can be.
+      std::vector<float> wide(x.size());
+      double sum = 0;
+      for (std::size_t i = 0; i < wide.size(); ++i) {
+        wide[i] = sign * (i % kSpanColumns < kGroupColumns ? 32639.0f : 127.0f);
+        sum += static_cast<double>(wide[i]) / 6;
+      }
+      for (const float y : multiply(GetParam(), w, wide)) {
+        ASSERT_NEAR(y / (3 * sum), 1, 1e-3) << static_cast<int>(format);
+      }
     }
   }
 }
