@@ -9,7 +9,7 @@
 //   Blocks                 SixRowBlocks<V>, or who else multiplies blocks of rows
 //   store_words(p, a, b)   two vectors of Floats as words, a's numbers and then b's
 //   store_pairs(p, a, b)   words whose first number is of a and whose second, if any, of b
-//   power(x)               e^(x / kScoreFactor) of a vector of Floats, x <= 0, as exact as words are
+//   power(x)               e^(x / kScoreFactor) of Floats, x <= 0, as exact as words are
 // and load, broadcast, zero, store.
 #pragma once
 
