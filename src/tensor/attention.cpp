@@ -124,7 +124,7 @@ ggml_tensor* unfused_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggm
                                ggml_tensor* mask) {
   ggml_context* context = graph.context();
   ggml_tensor* scores = ggml_mul_mat(context, k, q);  // [keys, rows, heads, batches]
-  ggml_mul_mat_set_prec(scores, GGML_PREC_F32);       // f16 could overflow
+  ggml_prec_set_acc(scores, GGML_PREC_F32);           // f16 could overflow
   scores = ggml_soft_max_ext(context, scores, mask, score_scale(q), 0);
   ggml_tensor* by_key = ggml_cont(context, ggml_transpose(context, v));
   ggml_tensor* out = ggml_mul_mat(context, by_key, scores);  // [head_dim, rows, heads, batches]
