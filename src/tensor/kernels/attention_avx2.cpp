@@ -17,15 +17,12 @@
 namespace tru::tensor {
 namespace {
 
-struct Avx2 {
+struct Avx2 : FloatWords<FloatsAvx2> {
   using Float = __m256;
-  using Floats = FloatsAvx2;
   using Word = __m256;
   using Blocks = SixRowBlocks<Avx2>;
   static constexpr int kVectors = 2;
   static constexpr int kTilePanels = 1;
-  static constexpr int kValues = 1;
-  static constexpr float kScoreFactor = 1;
 
   static Float dot(Float sum, Word panel, Word row) { return _mm256_fmadd_ps(panel, row, sum); }
   static Word load(const std::uint32_t* p) {
@@ -36,15 +33,6 @@ struct Avx2 {
   }
   static Float zero() { return _mm256_setzero_ps(); }
   static void store(float* p, Float value) { _mm256_storeu_ps(p, value); }
-  static void store_words(std::uint32_t* p, Floats::Float a, Floats::Float b) {
-    auto* floats = reinterpret_cast<float*>(p);
-    Floats::store(floats, a);
-    Floats::store(floats + Floats::kLanes, b);
-  }
-  static void store_pairs(std::uint32_t* p, Floats::Float a, Floats::Float) {
-    Floats::store(reinterpret_cast<float*>(p), a);
-  }
-  static Floats::Float power(Floats::Float x) { return exp<Floats>(x); }
 };
 
 }  // namespace

@@ -17,15 +17,12 @@
 namespace tru::tensor {
 namespace {
 
-struct Avx512 {
+struct Avx512 : FloatWords<FloatsAvx512> {
   using Float = __m512;
-  using Floats = FloatsAvx512;
   using Word = __m512;
   using Blocks = SixRowBlocks<Avx512>;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 2;
-  static constexpr int kValues = 1;
-  static constexpr float kScoreFactor = 1;
 
   static Float dot(Float sum, Word panel, Word row) { return _mm512_fmadd_ps(panel, row, sum); }
   static Word load(const std::uint32_t* p) {
@@ -36,15 +33,6 @@ struct Avx512 {
   }
   static Float zero() { return _mm512_setzero_ps(); }
   static void store(float* p, Float value) { _mm512_storeu_ps(p, value); }
-  static void store_words(std::uint32_t* p, Floats::Float a, Floats::Float b) {
-    auto* floats = reinterpret_cast<float*>(p);
-    Floats::store(floats, a);
-    Floats::store(floats + Floats::kLanes, b);
-  }
-  static void store_pairs(std::uint32_t* p, Floats::Float a, Floats::Float) {
-    Floats::store(reinterpret_cast<float*>(p), a);
-  }
-  static Floats::Float power(Floats::Float x) { return exp<Floats>(x); }
 };
 
 }  // namespace

@@ -6,17 +6,14 @@
 namespace tru::tensor {
 namespace {
 
-struct Portable {
+struct Portable : FloatWords<FloatsPortable> {
   struct Float {
     float lane[kPanelLanes];
   };
-  using Floats = FloatsPortable;
   using Word = Float;
   using Blocks = SixRowBlocks<Portable>;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 1;
-  static constexpr int kValues = 1;
-  static constexpr float kScoreFactor = 1;
 
   static Float dot(Float sum, const Word& panel, const Word& row) {
     for (std::int64_t i = 0; i < kPanelLanes; ++i) sum.lane[i] += panel.lane[i] * row.lane[i];
@@ -34,15 +31,6 @@ struct Portable {
   }
   static Float zero() { return {}; }
   static void store(float* p, const Float& value) { std::memcpy(p, &value, sizeof value); }
-  static void store_words(std::uint32_t* p, Floats::Float a, Floats::Float b) {
-    auto* floats = reinterpret_cast<float*>(p);
-    Floats::store(floats, a);
-    Floats::store(floats + Floats::kLanes, b);
-  }
-  static void store_pairs(std::uint32_t* p, Floats::Float a, Floats::Float) {
-    Floats::store(reinterpret_cast<float*>(p), a);
-  }
-  static Floats::Float power(Floats::Float x) { return exp<Floats>(x); }
 };
 
 }  // namespace

@@ -27,6 +27,24 @@ namespace {
 constexpr std::int64_t kPanelLanes = 16;
 constexpr int kTileRows6 = 6;
 
+// What the levels have in common whose words are f32 numbers.
+template <class F>
+struct FloatWords {
+  using Floats = F;
+  static constexpr int kValues = 1;
+  static constexpr float kScoreFactor = 1;
+
+  static void store_words(std::uint32_t* p, typename F::Float a, typename F::Float b) {
+    auto* floats = reinterpret_cast<float*>(p);
+    F::store(floats, a);
+    F::store(floats + F::kLanes, b);
+  }
+  static void store_pairs(std::uint32_t* p, typename F::Float a, typename F::Float) {
+    F::store(reinterpret_cast<float*>(p), a);
+  }
+  static typename F::Float power(typename F::Float x) { return exp<F>(x); }
+};
+
 [[gnu::always_inline]] inline std::uint32_t bf16_bits(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
