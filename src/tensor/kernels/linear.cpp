@@ -206,8 +206,7 @@ void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, 
       std::int16_t both;
       std::memcpy(&both, x.values + at, sizeof both);
       value = both;
-    } else if (x.wide[row / x.tile_rows * x.spans() + span] >> i / kGroupColumns % kSpanGroups &
-               1) {
+    } else if (x.wide_groups(row / x.tile_rows, span) >> i / kGroupColumns % kSpanGroups & 1) {
       value += 256 * std::to_integer<std::int8_t>(x.upper[at]);
     }
     out[i] = static_cast<float>(value) * x.scales[tile.scale(x, span) + row - tile.first];

@@ -72,6 +72,9 @@ struct QuantizedRows {
 
   std::int64_t tiles() const { return (count + tile_rows - 1) / tile_rows; }
   std::int64_t spans() const { return (groups + kSpanGroups - 1) / kSpanGroups; }
+  std::uint8_t& wide_groups(std::int64_t tile, std::int64_t span) const {
+    return wide[tile * spans() + span];
+  }
 };
 
 // What is done to activations just before they are quantised, while they are in registers.

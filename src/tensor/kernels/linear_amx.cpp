@@ -2,8 +2,8 @@
 //
 // A group of a packed panel is a tile as it lies in memory, and so is a group of 16 rows. Two tiles
 // of rows go against two panels at once: four registers hold sums, and each value that is loaded is
-// multiplied twice. (Where another program runs on the core's second thread, tile instructions
-// take two to four times as long; then it is the loads that count.)
+// multiplied twice. (On machines shared with others tile instructions took two to four times as
+// long for most of the time; then it is the loads that count.)
 #if defined(__x86_64__)
 
 // GCC 12 takes its own _mm512_undefined_ps() for a mistake (GCC bug 105593).
@@ -114,11 +114,6 @@ struct InputPair {
   std::int64_t count;  // rows
 };
 
-// Bit g is set where group g of a tile has upper bytes.
-inline unsigned wide_groups(const QuantizedRows& x, std::int64_t tile, std::int64_t span) {
-  return x.wide[tile * x.spans() + span];
-}
-
 // Registers 0 to 3 hold sums, 4 and 5 inputs, 6 and 7 weights.
 [[gnu::always_inline]] inline void clear_sums() {
   _tile_zero(0);
@@ -159,7 +154,7 @@ template <PackedFormat format>
   for (std::int64_t g = begin; g < end; ++g) {
     const std::byte* rows[2];
     for (int t = 0; t < 2; ++t) {
-      const bool any = (wide_groups(x, pair.tiles[t], span) >> g & 1) != 0;
+      const bool any = (x.wide_groups(pair.tiles[t], span) >> g & 1) != 0;
       rows[t] = any ? x.upper + pair.values[t] + (span * kSpanGroups + g) * kTileBytes : kNone;
     }
     if (rows[0] == kNone && rows[1] == kNone) continue;
@@ -289,7 +284,7 @@ class Block {
         unscaled_.first ? multiply_groups<format, true> : multiply_groups<format, false>;
     run(rows, tiles, end - begin, dots, unscaled_, next_rows);
     const unsigned all = (1u << end) - (1u << begin);
-    const unsigned wide = wide_groups(x, pair.tiles[0], span) | wide_groups(x, pair.tiles[1], span);
+    const unsigned wide = x.wide_groups(pair.tiles[0], span) | x.wide_groups(pair.tiles[1], span);
     if ((wide & all) != 0) [[unlikely]] {
       add_upper(x, pair, weights, span, begin, end, dots);
     }

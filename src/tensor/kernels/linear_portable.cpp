@@ -53,7 +53,7 @@ void multiply_row(const LinearTask& task, std::int64_t row, std::int64_t panel) 
     const std::int64_t span = group / kSpanGroups;
     const std::int64_t at = tile.values + group * tile.rows * kGroupColumns + in_tile * 4;
     add_group<format>(weights, x.values + at, tile.rows, group, dots);
-    if ((x.wide[row / x.tile_rows * x.spans() + span] >> group % kSpanGroups & 1) != 0) {
+    if ((x.wide_groups(row / x.tile_rows, span) >> group % kSpanGroups & 1) != 0) {
       std::int32_t upper[kPanelRows] = {};
       add_group<format>(weights, x.upper + at, tile.rows, group, upper);
       for (std::int64_t lane = 0; lane < kPanelRows; ++lane) dots[lane] += 256 * upper[lane];

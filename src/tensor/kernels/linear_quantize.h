@@ -230,7 +230,7 @@ class TileRounding {
       sources[r] = row_source<F, prologue>(task_, tile_.first + r);
     }
     for (std::int64_t span = 0; span < out_.spans(); ++span) {
-      std::uint8_t& wide = out_.wide[index_ * out_.spans() + span];
+      std::uint8_t& wide = out_.wide_groups(index_, span);
       wide = 0;
       for (std::int64_t r = 0; r < tile_.rows; ++r) add_row(sources[r], span, r, wide);
       if constexpr (layout != RowLayout::lines) place_words(span, wide);

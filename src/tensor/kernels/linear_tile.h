@@ -124,7 +124,7 @@ struct Tile {
     const std::int64_t group_bytes = kStepsPerGroup * kRows * 4;
     add_products(weights, x.values + values + group * group_bytes, group, groups, dots);
     if constexpr (V::kStepColumns == 4) {
-      if (const unsigned wide = x.wide[tile * x.spans() + span]; wide != 0) [[unlikely]] {
+      if (const unsigned wide = x.wide_groups(tile, span); wide != 0) [[unlikely]] {
         Int both[kRows][kVectors];  // so that `dots` need not be in memory
         std::copy_n(&dots[0][0], kRows * kVectors, &both[0][0]);
         add_upper(weights, group, groups, wide, both);
