@@ -8,6 +8,8 @@
 
 namespace tru::bench {
 
+void add_attention_benchmarks();
+
 #if defined(__x86_64__)
 // Our loops over Highway's vectors. They take what the avx2 level quantises and packs.
 void multiply_highway_avx2(const tensor::LinearTask& task);

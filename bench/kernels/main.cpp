@@ -1,4 +1,4 @@
-// bench_kernels: the int8 product of one layer, one thread, as Google Benchmark prints it. Its
+// bench_kernels: the int8 product of one layer and other kernels, one thread, as Google Benchmark prints it. Its
 // flags: --benchmark_filter, --benchmark_repetitions and others, --help.
 #include <benchmark/benchmark.h>
 
@@ -134,7 +134,7 @@ void add_benchmarks(const Layer& layer) {
     })->Unit(benchmark::kMillisecond);
   };
   for (const tensor::CpuLevel level : tensor::supported_cpu_levels()) {
-    if (level == tensor::CpuLevel::portable || level == tensor::CpuLevel::avx512_bf16) continue;
+    if (level == tensor::CpuLevel::portable) continue;
     const std::string name(to_string(level));
     add("tru_" + name, run_ours, level, tensor::linear_kernels(level, layer.tokens).multiply);
     add("tru_" + name + "_quantize", run_quantize, level);
@@ -156,6 +156,7 @@ void add_benchmarks(const Layer& layer) {
 
 int main(int count, char** arguments) {
   for (const auto& layer : tru::bench::kLayers) tru::bench::add_benchmarks(layer);
+  tru::bench::add_attention_benchmarks();
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
   benchmark::RunSpecifiedBenchmarks();

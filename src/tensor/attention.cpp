@@ -62,7 +62,7 @@ void run_attend(ggml_tensor* dst, int, int, void* user) {
   const std::int64_t block_rows = kernels().rows;
   const std::int64_t blocks = (state.rows + block_rows - 1) / block_rows;
   const std::int64_t pieces = blocks * state.heads * state.batches;
-  std::vector<float> scratch(kernels().scratch_floats(state.head_dim, state.padded_keys()));
+  std::vector<CacheLine> scratch(kernels().scratch_lines(state.head_dim, state.padded_keys()));
   const std::int64_t width = state.heads * state.head_dim;
   for (auto piece = state.next_rows++; piece < pieces; piece = state.next_rows++) {
     // The last rows of a causal batch are the most work: they go first.

@@ -1,9 +1,10 @@
 // Softmax attention for many query rows at once, on the CPU.
 //
 // Keys and values are packed once for all queries that look at them, in panels of 16 lanes of
-// 4-byte words, as linear layers' weights are: a word holds one f32 number or two bf16 ones, by the
-// level. A block of query rows computes all its scores, their softmax in f32, and the sum of
-// values; scores of a block stay in the cache, and there is no rescaling of partial sums.
+// 4-byte words, as linear layers' weights are: a word holds one f32 number, two bf16 ones or two
+// 16-bit multiples of their row's unit, by the level. A block of query rows computes all its
+// scores, their softmax in f32, and the sum of values; scores of a block stay in the cache, and
+// there is no rescaling of partial sums.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +20,11 @@ inline constexpr std::int64_t kAttentionLanes = 32;  // keys and head dimensions
 // lines of the L1 cache.
 inline constexpr std::int64_t kStepPadding = 16;
 
+// Vectors that cross lines take twice as long.
+struct alignas(64) CacheLine {
+  float floats[16];
+};
+
 // Rows of one head: `row_bytes` apart, each of head_dim numbers, f32 or f16.
 struct HeadRows {
   const std::byte* data = nullptr;
@@ -28,8 +34,8 @@ struct HeadRows {
 
 // Keys and values of one head, packed.
 struct PackedHead {
-  std::byte* keys;    // [panels of 16 keys][words of a key][16 keys]
-  std::byte* values;  // [panels of 16 dimensions][words of all keys][16 dimensions]
+  std::byte* keys;    // [panels of 16 keys][words of a key][16 keys], f32 units of the keys
+  std::byte* values;  // [panels of 16 dimensions][words of all keys][16 dimensions], f32 units
   std::int64_t head_dim;
   std::int64_t padded_keys;
 };
@@ -45,7 +51,7 @@ struct AttentionTask {
   float scale;
   float* output;  // head_dim floats of the first row
   std::int64_t output_step;
-  float* scratch;  // scratch_floats(head_dim, padded_keys)
+  CacheLine* scratch;  // scratch_lines(head_dim, padded_keys)
 };
 
 struct AttentionKernels {
@@ -58,7 +64,7 @@ struct AttentionKernels {
 
   // Bytes of a head's keys and of its values: the same.
   std::size_t packed_bytes(std::int64_t head_dim, std::int64_t keys) const;
-  std::size_t scratch_floats(std::int64_t head_dim, std::int64_t padded_keys) const;
+  std::size_t scratch_lines(std::int64_t head_dim, std::int64_t padded_keys) const;
 };
 
 // The kernels of a level that this processor supports.
@@ -67,8 +73,8 @@ const AttentionKernels& attention_kernels(CpuLevel level);
 extern const AttentionKernels kPortableAttention;
 #if defined(__x86_64__)
 extern const AttentionKernels kAvx2Attention;
-extern const AttentionKernels kAvx512Attention;
-extern const AttentionKernels kAvx512Bf16Attention;
+extern const AttentionKernels kAvxVnniAttention;
+extern const AttentionKernels kAvx512VnniAttention;
 extern const AttentionKernels kAmxAttention;
 #endif
 

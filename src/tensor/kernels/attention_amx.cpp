@@ -1,4 +1,4 @@
-// The same words of bf16 numbers in tiles: 16 words of 16 rows by 16 words of 16 lanes at once.
+// Words of two bf16 numbers in tiles: 16 words of 16 rows by 16 words of 16 lanes at once.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -13,7 +13,8 @@
 #pragma GCC target("amx-tile,amx-bf16")
 
 #include "tensor/kernels/amx_tiles.h"
-#include "tensor/kernels/attention_vectors_bf16.h"
+#include "tensor/kernels/attention_tile.h"
+#include "tensor/kernels/floats_avx512.h"
 
 namespace tru::tensor {
 namespace {
@@ -90,8 +91,24 @@ struct AmxBlocks {
   }
 };
 
-struct Amx : VectorsBf16 {
+struct Amx {
+  using Floats = FloatsAvx512;
   using Blocks = AmxBlocks;
+  static constexpr int kValues = 2;
+  static constexpr bool kIntegers = false;
+  static constexpr float kScoreFactor = 1.44269504088896f;  // log2(e): powers of 2
+
+  static void store_words(std::uint32_t* p, __m512 a, __m512 b) {
+    _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(b, a));
+  }
+  static void store_pairs(std::uint32_t* p, __m512 a, __m512 b) {
+    const auto numbers = (__m512i)_mm512_cvtne2ps_pbh(b, a);
+    const __m512i first = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(numbers));
+    const __m512i second = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(numbers, 1));
+    _mm512_storeu_si512(p, _mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
+  }
+
+  static __m512 power(__m512 x) { return power_of_2<FloatsAvx512>(x); }
 };
 
 void attend_with_tiles(const AttentionTask& task) {

@@ -7,15 +7,15 @@ namespace tru::tensor {
 namespace {
 
 struct Portable : FloatWords<FloatsPortable> {
-  struct Float {
+  struct Sum {
     float lane[kPanelLanes];
   };
-  using Word = Float;
+  using Word = Sum;
   using Blocks = SixRowBlocks<Portable>;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 1;
 
-  static Float dot(Float sum, const Word& panel, const Word& row) {
+  static Sum dot(Sum sum, const Word& panel, const Word& row) {
     for (std::int64_t i = 0; i < kPanelLanes; ++i) sum.lane[i] += panel.lane[i] * row.lane[i];
     return sum;
   }
@@ -29,8 +29,8 @@ struct Portable : FloatWords<FloatsPortable> {
     std::fill_n(word.lane, kPanelLanes, std::bit_cast<float>(*p));
     return word;
   }
-  static Float zero() { return {}; }
-  static void store(float* p, const Float& value) { std::memcpy(p, &value, sizeof value); }
+  static Sum zero() { return {}; }
+  static void store(float* p, const Sum& value) { std::memcpy(p, &value, sizeof value); }
 };
 
 }  // namespace

@@ -35,10 +35,9 @@ bool supports(CpuLevel level) {
       return supports(CpuLevel::avx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-    case CpuLevel::avx512_bf16:
-      return supports(CpuLevel::avx512_vnni) && __builtin_cpu_supports("avx512bf16");
     case CpuLevel::amx:
-      return supports(CpuLevel::avx512_bf16) && supports_amx();
+      return supports(CpuLevel::avx512_vnni) && __builtin_cpu_supports("avx512bf16") &&
+             supports_amx();
   }
   return false;
 }
@@ -64,7 +63,7 @@ CpuLevel choose_level() {
 std::vector<CpuLevel> supported_cpu_levels() {
   std::vector<CpuLevel> levels;
   for (const CpuLevel level : {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx_vnni,
-                               CpuLevel::avx512_vnni, CpuLevel::avx512_bf16, CpuLevel::amx}) {
+                               CpuLevel::avx512_vnni, CpuLevel::amx}) {
     if (supports(level)) levels.push_back(level);
   }
   return levels;
@@ -85,8 +84,6 @@ std::string_view to_string(CpuLevel level) {
       return "avx_vnni";
     case CpuLevel::avx512_vnni:
       return "avx512_vnni";
-    case CpuLevel::avx512_bf16:
-      return "avx512_bf16";
     case CpuLevel::amx:
       return "amx";
   }

@@ -10,10 +10,9 @@ namespace tru::tensor {
 enum class CpuLevel {
   portable,     // plain C++
   avx2,         // with FMA and F16C
-  avx_vnni,     // AVX2 and 8-bit dot products
-  avx512_vnni,  // AVX-512 F, BW, DQ, VL and 8-bit dot products
-  avx512_bf16,  // and bf16 dot products
-  amx,          // and tiles of int8 and bf16
+  avx_vnni,     // AVX2 and dot products of 8 and 16 bits
+  avx512_vnni,  // AVX-512 F, BW, DQ, VL and dot products of 8 and 16 bits
+  amx,          // and bf16, and tiles of int8 and bf16
 };
 
 // All levels of this processor, the best one last.
@@ -23,7 +22,7 @@ std::vector<CpuLevel> supported_cpu_levels();
 // TRU_CPU_LEVEL (a name below). That is for tests and measurements of what other machines run.
 CpuLevel cpu_level();
 
-// "portable", "avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx"
+// "portable", "avx2", "avx_vnni", "avx512_vnni", "amx"
 std::string_view to_string(CpuLevel level);
 
 }  // namespace tru::tensor

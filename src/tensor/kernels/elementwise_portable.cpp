@@ -16,7 +16,6 @@ const ElementwiseKernels& elementwise_kernels(CpuLevel level) {
     case CpuLevel::avx_vnni:
       return kAvx2Elementwise;
     case CpuLevel::avx512_vnni:
-    case CpuLevel::avx512_bf16:
     case CpuLevel::amx:
       return kAvx512Elementwise;
 #endif

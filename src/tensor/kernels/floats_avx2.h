@@ -27,6 +27,16 @@ struct FloatsAvx2 {
     const __m256i power = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(power, 23)));
   }
+  // x - floor(x), and p * 2^floor(x) for p of about 1; x < -125 counts as -125.
+  static Float fraction(Float x) {
+    x = bounded(x);
+    return x - _mm256_floor_ps(x);
+  }
+  static Float scale_by_floor(Float p, Float x) {
+    const __m256i power = _mm256_slli_epi32(_mm256_cvtps_epi32(_mm256_floor_ps(bounded(x))), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), power));
+  }
+  static Float bounded(Float x) { return _mm256_max_ps(x, _mm256_set1_ps(-125.0f)); }
   static float sum(Float x) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));

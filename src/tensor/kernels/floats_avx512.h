@@ -8,6 +8,7 @@
 
 // GCC 12 takes its own _mm512_undefined_ps() for a mistake (GCC bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 
 namespace tru::tensor {
 namespace {
@@ -27,6 +28,11 @@ struct FloatsAvx512 {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   static Float scale(Float x, Float n) { return _mm512_scalef_ps(x, n); }
+  // x - floor(x), and p * 2^floor(x).
+  static Float fraction(Float x) {
+    return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  }
+  static Float scale_by_floor(Float p, Float x) { return _mm512_scalef_ps(p, x); }
   static float sum(Float x) { return _mm512_reduce_add_ps(x); }
   static float largest(Float x) { return _mm512_reduce_max_ps(x); }
   static void store_rounded(std::int8_t* p, Float x) {

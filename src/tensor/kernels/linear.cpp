@@ -229,7 +229,6 @@ const LinearKernels& linear_kernels(CpuLevel level, std::int64_t count) {
     case CpuLevel::avx_vnni:
       return kAvxVnniLinear;
     case CpuLevel::avx512_vnni:
-    case CpuLevel::avx512_bf16:
       return kAvx512VnniLinear;
     case CpuLevel::amx:
       // So few rows leave tiles empty, and what counts is to read the weights.

@@ -25,7 +25,7 @@ struct Avx2 : Vectors256 {
   static constexpr int kStepColumns = 2;
 
   static Int dot(Int sum, Int weights, Int inputs) {
-    return pinned(_mm256_add_epi32(sum, _mm256_madd_epi16(weights, inputs)));
+    return added_in_place(sum, _mm256_madd_epi16(weights, inputs));
   }
 
   // Of four bytes in a lane, the even ones and then the odd ones, as 16-bit numbers: inputs are

@@ -19,18 +19,10 @@
 
 #include "tensor/kernels/linear.h"
 #include "tensor/kernels/linear_layout.h"
+#include "tensor/kernels/pinned.h"
 
 namespace tru::tensor {
 namespace {
-
-// Keeps a sum in the register where it is. GCC 12 would else, with 16 registers for 12 sums, add up
-// products before it adds them to their sums, run out of registers and keep the sums in memory; and
-// with 32 registers copy most sums to others and back in every round of the loop.
-template <typename Int>
-[[gnu::always_inline]] inline Int pinned(Int sum) {
-  asm("" : "+v"(sum));
-  return sum;
-}
 
 // The end of a matrix whose channels do not fill a panel.
 [[gnu::noinline]] inline void finish_part(const LinearTask& task, const float* lanes,
