@@ -62,7 +62,7 @@ std::int64_t byte_in_tile(const QuantizedRows& x, const TilePlace& tile, std::in
     const std::int64_t line = column / kGroupColumns * x.tile_rows + row;
     return line * kGroupColumns + column % kGroupColumns;
   }
-  const bool shorts = x.layout == RowLayout::shorts;
+  const bool shorts = in_shorts(x.layout);
   constexpr std::int64_t kOrder[] = {0, 2, 1, 3};  // linear_avx2.cpp says why
   const std::int64_t byte = shorts ? 2 * (column / 4 * 4 + kOrder[column % 4]) : column;
   return (byte / 4 * tile.rows + row) * 4 + byte % 4;
@@ -160,8 +160,8 @@ struct BlockParts {
     const std::int64_t room =
         rows.layout == RowLayout::lines ? rows.tiles() * rows.tile_rows : count;
     values = static_cast<std::size_t>(room * rows.groups * kGroupColumns) *
-             (rows.layout == RowLayout::shorts ? 2 : 1);
-    upper = rows.layout == RowLayout::shorts ? 0 : values;
+             (in_shorts(rows.layout) ? 2 : 1);
+    upper = in_shorts(rows.layout) ? 0 : values;
     of_spans = static_cast<std::size_t>(count * rows.spans()) * 4;
     of_groups = static_cast<std::size_t>(count * rows.groups) * 4;
     wide = static_cast<std::size_t>(rows.tiles() * rows.spans());
@@ -202,7 +202,7 @@ void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, 
     const std::int64_t span = i / kSpanColumns;
     const std::int64_t at = tile.values + byte_in_tile(x, tile, row - tile.first, i);
     std::int32_t value = std::to_integer<std::int8_t>(x.values[at]);
-    if (x.layout == RowLayout::shorts) {
+    if (in_shorts(x.layout)) {
       std::int16_t both;
       std::memcpy(&both, x.values + at, sizeof both);
       value = both;
@@ -225,7 +225,7 @@ const LinearKernels& linear_kernels(CpuLevel level, std::int64_t count) {
   switch (level) {
 #if defined(__x86_64__)
     case CpuLevel::avx2:
-      return kAvx2Linear;
+      return count <= kTileRows ? kAvx2Linear : kAvx2PairsLinear;
     case CpuLevel::avx_vnni:
       return kAvxVnniLinear;
     case CpuLevel::avx512_vnni:

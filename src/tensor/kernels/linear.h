@@ -53,18 +53,20 @@ void unpack_panel(const PackedShape& shape, const std::byte* panel, float* value
 enum class RowLayout {
   bytes,   // lower and upper bytes apart, word by word
   shorts,  // int16, word by word
+  pairs,   // the same, for kernels that multiply sums of pairs
   lines,   // lower and upper bytes apart, row by row
 };
 
 // Activations as the products take them: views into one block of memory. Rows lie in tiles of as
 // many as a kernel takes at once, the last tile has the rest.
 struct QuantizedRows {
-  std::byte* values;        // int16, or the lower bytes as int8
-  std::byte* upper;         // the upper bytes, where `wide` says that there are any
-  float* scales;            // one for each row and span: the step
-  std::int32_t* span_sums;  // of the multiples of each row and span
+  std::byte* values;  // int16, or the lower bytes as int8
+  std::byte* upper;   // the upper bytes, where `wide` says that there are any
+  float* scales;      // one for each row and span: the step
+  // Of the multiples; RowLayout::pairs: of the products of an even channel and the next.
+  std::int32_t* span_sums;  // of each row and span
   std::int32_t* sums;       // of each row and group
-  std::uint8_t* wide;       // of each tile and span: bit g is set if its group g has upper bytes
+  std::uint8_t* wide;       // of each tile and span: bit g is set if 8 bits are too few for group g
   std::int64_t count;
   std::int64_t groups;
   std::int64_t tile_rows;
@@ -125,6 +127,10 @@ struct LinearKernels {
 
 // The activations of one row as the products see them: f32 [columns].
 void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, float* out);
+
+inline constexpr bool in_shorts(RowLayout layout) {
+  return layout == RowLayout::shorts || layout == RowLayout::pairs;
+}
 
 // The kernels for `count` rows of a level that this processor supports.
 const LinearKernels& linear_kernels(CpuLevel level, std::int64_t count);

@@ -238,7 +238,7 @@ class TileRounding {
   }
 
  private:
-  using Value = std::conditional_t<layout == RowLayout::shorts, std::int16_t, std::int8_t>;
+  using Value = std::conditional_t<in_shorts(layout), std::int16_t, std::int8_t>;
   static constexpr std::int64_t kRowBytes = kGroupColumns * sizeof(Value);
   using GroupRows = Value[kRows][kGroupColumns];
 
@@ -259,14 +259,16 @@ class TileRounding {
     const std::int64_t groups = groups_of(span);
     read_span<F, prologue>(source, task_.columns, span * kSpanGroups, groups, values);
     const SpanStep step = choose_step(values.largest, groups);
+    if constexpr (layout == RowLayout::pairs) wide = static_cast<std::uint8_t>(wide | step.wide);
     std::int32_t span_sum = 0;
     for (std::int64_t g = 0; g < groups; ++g) {
       const float* x = values.x + g * kGroupColumns;
       Value* lower = rows_of(out_.values, lower_rows_, span, g)[row];
       std::int32_t sum = 0;
-      if (layout == RowLayout::shorts || (step.wide >> g & 1) == 0) {
+      if (in_shorts(layout) || (step.wide >> g & 1) == 0) {
         sum = round_group<F>(x, step.factor, lower);
-      } else if constexpr (layout != RowLayout::shorts) {
+        if constexpr (layout == RowLayout::pairs) sum = F::sum_of_products(lower, kGroupColumns);
+      } else if constexpr (!in_shorts(layout)) {
         GroupRows& upper = rows_of(out_.upper, upper_rows_, span, g);
         if ((wide >> g & 1) == 0) std::memset(upper, 0, sizeof upper);
         wide = static_cast<std::uint8_t>(wide | 1u << g);
@@ -282,7 +284,8 @@ class TileRounding {
   void place_words(std::int64_t span, unsigned wide) {
     for (std::int64_t g = 0; g < groups_of(span); ++g) {
       place_group(lower_rows_[g], out_.values, span * kSpanGroups + g);
-      if ((wide >> g & 1) != 0) place_group(upper_rows_[g], out_.upper, span * kSpanGroups + g);
+      if (in_shorts(layout) || (wide >> g & 1) == 0) continue;
+      place_group(upper_rows_[g], out_.upper, span * kSpanGroups + g);
     }
   }
 

@@ -36,6 +36,24 @@ namespace {
   }
 }
 
+// One vector of outputs, with bias and addend, into memory.
+template <class V>
+[[gnu::always_inline]] inline void store_outputs(const LinearTask& task, typename V::Float y,
+                                                 std::int64_t row, std::int64_t channel) {
+  constexpr std::int64_t kLanes = kPanelRows / V::kVectors;
+  const std::int64_t at = row * task.shape.rows + channel;
+  const std::int64_t left = std::min(kLanes, task.shape.rows - channel);
+  if (left == kLanes) {
+    if (task.bias != nullptr) y = V::add(y, V::load(task.bias + channel));
+    if (task.addend != nullptr) y = V::add(y, V::load(task.addend + at));
+    V::store(task.output + at, y);
+    return;
+  }
+  float lanes[kLanes];
+  V::store(lanes, y);
+  finish_part(task, lanes, left, channel, at);
+}
+
 template <class V, PackedFormat format, int kRows, int kPanels>
 struct Tile {
   static constexpr int kVectors = kPanels * V::kVectors;
@@ -146,22 +164,11 @@ struct Tile {
 
   // Scale, bias and addend of one vector of outputs, then into memory.
   [[gnu::always_inline]] void finish(const std::byte* weights, int r, int v) {
-    const std::int64_t channel = panel * kPanelRows + v * kLanes;
     Float y = sums[r][v];
     if constexpr (format == PackedFormat::int8) {
       y = V::mul(y, V::load(channel_scales(task.shape, weights) + v % V::kVectors * kLanes));
     }
-    const std::int64_t at = (row + r) * task.shape.rows + channel;
-    const std::int64_t left = std::min(kLanes, task.shape.rows - channel);
-    if (left == kLanes) {
-      if (task.bias != nullptr) y = V::add(y, V::load(task.bias + channel));
-      if (task.addend != nullptr) y = V::add(y, V::load(task.addend + at));
-      V::store(task.output + at, y);
-      return;
-    }
-    float lanes[kLanes];
-    V::store(lanes, y);
-    finish_part(task, lanes, left, channel, at);
+    store_outputs<V>(task, y, row + r, panel * kPanelRows + v * kLanes);
   }
 
   [[gnu::always_inline]] void run() {
