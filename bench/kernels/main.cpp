@@ -1,5 +1,5 @@
-// bench_kernels: the int8 product of one layer and other kernels, one thread, as Google Benchmark prints it. Its
-// flags: --benchmark_filter, --benchmark_repetitions and others, --help.
+// bench_kernels: the int8 product of one layer and other kernels, one thread, as Google Benchmark
+// prints it. Its flags: --benchmark_filter, --benchmark_repetitions and others, --help.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>

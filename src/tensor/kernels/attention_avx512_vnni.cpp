@@ -50,8 +50,8 @@ struct Avx512Vnni : ShortWords {
 
 }  // namespace
 
-const AttentionKernels kAvx512VnniAttention = {Avx512Vnni::kValues, Avx512Vnni::Blocks::kRows, pack<Avx512Vnni>,
-                                         attend<Avx512Vnni>};
+const AttentionKernels kAvx512VnniAttention = {Avx512Vnni::kValues, Avx512Vnni::Blocks::kRows,
+                                               pack<Avx512Vnni>, attend<Avx512Vnni>};
 
 }  // namespace tru::tensor
 

@@ -28,7 +28,7 @@ struct AvxVnni : Shorts256 {
 }  // namespace
 
 const AttentionKernels kAvxVnniAttention = {AvxVnni::kValues, AvxVnni::Blocks::kRows, pack<AvxVnni>,
-                                         attend<AvxVnni>};
+                                            attend<AvxVnni>};
 
 }  // namespace tru::tensor
 

@@ -146,7 +146,8 @@ TEST_P(Attention, TakesManyEqualKeys) {
 // those of the others.
 TEST_P(Attention, TakesOneKeyApart) {
   const Case c{64, 20, 300, true};
-  auto q = normal_values(20 * 64, 7), k = normal_values(300 * 64, 8), v = normal_values(300 * 64, 9);
+  auto q = normal_values(20 * 64, 7), k = normal_values(300 * 64, 8),
+       v = normal_values(300 * 64, 9);
   for (std::size_t i = 0; i < q.size(); i += 64) q[i] = 8;
   for (std::size_t i = 0; i < 64; ++i) {
     k[i] = i == 0 ? 10.0f : 0.0f;

@@ -313,7 +313,8 @@ struct PowerSum {
 
 // The powers of keys [begin, end) as words.
 template <class V>
-PowerSum float_powers(const ScoreRow row, std::int64_t begin, std::int64_t end, std::uint32_t* words) {
+PowerSum float_powers(const ScoreRow row, std::int64_t begin, std::int64_t end,
+                      std::uint32_t* words) {
   using F = typename V::Floats;
   typename F::Float sums = F::set1(0);
   std::int64_t i = begin;
@@ -329,8 +330,8 @@ PowerSum float_powers(const ScoreRow row, std::int64_t begin, std::int64_t end, 
 // The same as integers, each times the unit of its value. Their own unit is as small as 16 bits of
 // a power and 32 of sums allow.
 template <class V>
-PowerSum integer_powers(const ScoreRow row, std::int64_t begin, std::int64_t end, const float* value_units,
-                     std::uint32_t* words) {
+PowerSum integer_powers(const ScoreRow row, std::int64_t begin, std::int64_t end,
+                        const float* value_units, std::uint32_t* words) {
   using F = typename V::Floats;
   constexpr std::int64_t kStep = Powers<V>::kStep;
   typename F::Float sums = F::set1(0), weighted = F::set1(0), largest = F::set1(0);
@@ -370,16 +371,16 @@ void query_words(const AttentionTask& task, std::int64_t width, std::uint32_t* w
   }
 }
 
-// Adds powers times values, of keys [begin, begin + words * kValues), to the rows of the output; the
-// first keys begin it.
+// Adds powers times values, of keys [begin, begin + words * kValues), to the rows of the output;
+// the first keys begin it.
 template <class V>
 void add_values(const AttentionTask& task, std::int64_t begin, std::int64_t words,
                 const std::uint32_t* powers, std::int64_t power_step, const float* units) {
   using Blocks = typename V::Blocks;
   const std::int64_t dim = task.head.head_dim;
   const std::int64_t panel_words = task.head.padded_keys / V::kValues;
-  const auto* panels = reinterpret_cast<const std::uint32_t*>(task.head.values) +
-                       begin / V::kValues * kPanelLanes;
+  const auto* panels =
+      reinterpret_cast<const std::uint32_t*>(task.head.values) + begin / V::kValues * kPanelLanes;
   for (std::int64_t d = 0; d < dim; d += kAttentionLanes) {
     alignas(64) float block[Blocks::kRows * kAttentionLanes];
     Blocks::multiply(panels + d * panel_words, panel_words, powers, power_step, words, task.count,

@@ -66,8 +66,7 @@ struct Tile {
   const LinearTask& task;
   std::int64_t tile;   // of the inputs, with kRows rows
   std::int64_t panel;  // of the weights, the first of kPanels
-  std::int64_t row = tile * kTileRows;
-  std::int64_t values = row * task.inputs.groups * kStepsPerGroup * 4;  // bytes before the tile's
+  TilePlace place{task.inputs, tile};
   Float sums[kRows][kVectors] = {};
 
   // What is added up before it is scaled: a span, or for int4 a group.
@@ -101,14 +100,36 @@ struct Tile {
     }
   }
 
-  // Adds those of the upper bytes, where a group has any.
-  [[gnu::noinline]] void add_upper(const std::byte* const (&weights)[kPanels], std::int64_t group,
-                                   std::int64_t groups, unsigned wide,
-                                   Int (&dots)[kRows][kVectors]) const {
+  // The sums of some groups of one span, before they are scaled.
+  [[gnu::always_inline]] static void multiply_groups(const LinearTask& task, const TilePlace& place,
+                                                     const std::byte* const (&weights)[kPanels],
+                                                     std::int64_t group, std::int64_t groups,
+                                                     Int (&dots)[kRows][kVectors]) {
+    const QuantizedRows& x = task.inputs;
+    const std::int32_t* input_sums = format == PackedFormat::int8
+                                         ? x.span_sums + place.scale(x, group / kSpanGroups)
+                                         : x.sums + place.sum(x, group);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Int start = V::set1(-Layout<format>::kOffset * input_sums[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) dots[r][v] = start;
+    }
+    const std::int64_t group_bytes = kStepsPerGroup * kRows * 4;
+    add_products(weights, x.values + place.values + group * group_bytes, group, groups, dots);
+  }
+
+  // The same where some groups have upper bytes. A function for itself, which knows nothing of the
+  // tile: so that what goes on in registers elsewhere may stay there.
+  [[gnu::noinline]] static void multiply_wide(const LinearTask& task, TilePlace place,
+                                              const std::byte* const (&weights)[kPanels],
+                                              std::int64_t group, std::int64_t groups,
+                                              unsigned wide, Int (&dots)[kRows][kVectors]) {
+    multiply_groups(task, place, weights, group, groups, dots);
     for (std::int64_t g = group; g < group + groups; ++g) {
       if ((wide >> g % kSpanGroups & 1) == 0) continue;
       Int upper[kRows][kVectors] = {};
-      const std::byte* inputs = task.inputs.upper + values + g * kGroupColumns * kRows;
+      const std::byte* inputs = task.inputs.upper + place.values + g * kGroupColumns * kRows;
       add_products(weights, inputs, g, 1, upper);
       for (int r = 0; r < kRows; ++r) {
         for (int v = 0; v < kVectors; ++v) dots[r][v] = V::add_shifted(dots[r][v], upper[r][v]);
@@ -119,35 +140,23 @@ struct Tile {
   // Adds the products of some groups of one span: exact sums, then scaled.
   [[gnu::always_inline]] void add_groups(const std::byte* const (&weights)[kPanels],
                                          std::int64_t group, std::int64_t groups) {
-    const QuantizedRows& x = task.inputs;
-    const std::int64_t span = group / kSpanGroups;
-    const std::int32_t* input_sums = format == PackedFormat::int8
-                                         ? x.span_sums + row * x.spans() + span * kRows
-                                         : x.sums + row * x.groups + group * kRows;
     Int dots[kRows][kVectors];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const Int start = V::set1(-Layout<format>::kOffset * input_sums[r]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) dots[r][v] = start;
-    }
-    const std::int64_t group_bytes = kStepsPerGroup * kRows * 4;
-    add_products(weights, x.values + values + group * group_bytes, group, groups, dots);
     if constexpr (V::kStepColumns == 4) {
-      if (const unsigned wide = x.wide_groups(tile, span); wide != 0) [[unlikely]] {
-        Int both[kRows][kVectors];  // so that `dots` need not be in memory
-        std::copy_n(&dots[0][0], kRows * kVectors, &both[0][0]);
-        add_upper(weights, group, groups, wide, both);
-        std::copy_n(&both[0][0], kRows * kVectors, &dots[0][0]);
+      const unsigned wide = task.inputs.wide_groups(tile, group / kSpanGroups);
+      if (wide != 0) [[unlikely]] {
+        Int wide_dots[kRows][kVectors];
+        multiply_wide(task, place, weights, group, groups, wide, wide_dots);
+        return scale_dots(weights, group, wide_dots);
       }
     }
+    multiply_groups(task, place, weights, group, groups, dots);
     scale_dots(weights, group, dots);
   }
 
   [[gnu::always_inline]] void scale_dots(const std::byte* const (&weights)[kPanels],
                                          std::int64_t group, const Int (&dots)[kRows][kVectors]) {
     const QuantizedRows& x = task.inputs;
-    const float* scales = x.scales + row * x.spans() + group / kSpanGroups * kRows;
+    const float* scales = x.scales + place.scale(x, group / kSpanGroups);
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
 #pragma GCC unroll 8
@@ -168,7 +177,7 @@ struct Tile {
     if constexpr (format == PackedFormat::int8) {
       y = V::mul(y, V::load(channel_scales(task.shape, weights) + v % V::kVectors * kLanes));
     }
-    store_outputs<V>(task, y, row + r, panel * kPanelRows + v * kLanes);
+    store_outputs<V>(task, y, place.first + r, panel * kPanelRows + v * kLanes);
   }
 
   [[gnu::always_inline]] void run() {
