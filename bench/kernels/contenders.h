@@ -1,4 +1,5 @@
-// Who else multiplies: y = W x with W and x in 8 bits, one thread.
+// What bench_kernels measures besides our product, and who else multiplies: y = W x with W and x in
+// 8 bits, one thread.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +10,10 @@
 namespace tru::bench {
 
 void add_attention_benchmarks();
+void add_elementwise_benchmarks();
 
 #if defined(__x86_64__)
-// Our loops over Highway's vectors. They take what the avx2 level quantises and packs.
+// Our loops over Highway's vectors. They take what the avx2 level quantises for few rows.
 void multiply_highway_avx2(const tensor::LinearTask& task);
 void multiply_highway_avx512(const tensor::LinearTask& task);
 #endif

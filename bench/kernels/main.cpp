@@ -100,12 +100,12 @@ void multiply_pieces(tensor::LinearTask task, std::int64_t tiles, Multiply with)
   }
 }
 
-void run_ours(benchmark::State& state, const Layer& layer, tensor::CpuLevel level, Multiply with) {
-  const tensor::LinearKernels& kernels = tensor::linear_kernels(level, layer.tokens);
-  Product product(layer, kernels);
+void run_ours(benchmark::State& state, const Layer& layer, const tensor::LinearKernels* kernels,
+              Multiply with) {
+  Product product(layer, *kernels);
   int copy = 0;
   for (auto _ : state) {
-    multiply_pieces(product.task(copy), kernels.tiles_per_share, with);
+    multiply_pieces(product.task(copy), kernels->tiles_per_share, with);
     copy = (copy + 1) % copies_of(layer);
   }
   report(state, layer);
@@ -136,14 +136,16 @@ void add_benchmarks(const Layer& layer) {
   for (const tensor::CpuLevel level : tensor::supported_cpu_levels()) {
     if (level == tensor::CpuLevel::portable) continue;
     const std::string name(to_string(level));
-    add("tru_" + name, run_ours, level, tensor::linear_kernels(level, layer.tokens).multiply);
+    const tensor::LinearKernels& kernels = tensor::linear_kernels(level, layer.tokens);
+    add("tru_" + name, run_ours, &kernels, kernels.multiply);
     add("tru_" + name + "_quantize", run_quantize, level);
 #if defined(__x86_64__)
+    const tensor::LinearKernels* few_rows = &tensor::linear_kernels(tensor::CpuLevel::avx2, 1);
     if (level == tensor::CpuLevel::avx2) {
-      add("highway_avx2", run_ours, level, &multiply_highway_avx2);
+      add("highway_avx2", run_ours, few_rows, &multiply_highway_avx2);
     }
     if (level == tensor::CpuLevel::avx512_vnni) {
-      add("highway_avx512", run_ours, tensor::CpuLevel::avx2, &multiply_highway_avx512);
+      add("highway_avx512", run_ours, few_rows, &multiply_highway_avx512);
     }
 #endif
   }
@@ -157,6 +159,7 @@ void add_benchmarks(const Layer& layer) {
 int main(int count, char** arguments) {
   for (const auto& layer : tru::bench::kLayers) tru::bench::add_benchmarks(layer);
   tru::bench::add_attention_benchmarks();
+  tru::bench::add_elementwise_benchmarks();
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -1,5 +1,6 @@
-// Without 8-bit dot products: vpmaddwd on values widened to 16 bits, which is exact. (vpmaddubsw
-// saturates on unsigned 8-bit weights, and needs a vpmaddwd behind it: no fewer multiplications.)
+// Few rows without 8-bit dot products: vpmaddwd on values widened to 16 bits, which is exact.
+// (vpmaddubsw saturates on unsigned 8-bit weights, and needs a vpmaddwd behind it: no fewer
+// multiplications.)
 #if defined(__x86_64__)
 
 #include <immintrin.h>

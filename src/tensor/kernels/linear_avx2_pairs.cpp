@@ -88,8 +88,8 @@ template <PackedFormat format>
 
 // Adds the products of some steps' weights with inputs of 16 bits.
 template <int kRows>
-void add_direct(const StepWeights* weights, const std::byte* inputs, std::int64_t steps,
-                __m256i (&dots)[kRows][2]) {
+[[gnu::noinline]] void add_direct(const StepWeights* weights, const std::byte* inputs,
+                                  std::int64_t steps, __m256i (&dots)[kRows][2]) {
   for (std::int64_t n = 0; n < steps; ++n, inputs += 2 * kRows * 4) {
     for (int r = 0; r < kRows; ++r) {
       const __m256i even = V::broadcast(inputs + r * 4);
@@ -189,29 +189,28 @@ class PairProduct {
       for (std::int64_t tile = begin; tile < end; ++tile, next += 2 * kBlockBytes) {
         __builtin_prefetch(next);
         __builtin_prefetch(next + kBlockBytes);
-        const std::int64_t row = tile * kPairTileRows;
-        const std::byte* inputs =
-            x.values + (row * x.groups + (group + g) * kRows) * kGroupColumns * 2;
-        const float* scales = x.scales + row * x.spans() + span * kRows;
-        const std::int32_t* products = format == PackedFormat::int8
-                                           ? x.span_sums + row * x.spans() + span * kRows
-                                           : x.sums + row * x.groups + (group + g) * kRows;
-        __m256i dots[kRows][2];
+        const TilePlace place(x, tile);
+        const std::byte* inputs = x.values + place.values + (group + g) * kRows * kGroupColumns * 2;
+        const float* scales = x.scales + place.scale(x, span);
         const StepWeights* steps = span_.steps + g * kGroupSteps;
         if (x.wide_groups(tile, span) != 0) [[unlikely]] {
-          __m256i wide_dots[kRows][2] = {};
-          add_direct<kRows>(steps, inputs, each * kGroupSteps, wide_dots);
-          std::copy_n(&wide_dots[0][0], kRows * 2, &dots[0][0]);
-        } else {
-#pragma GCC unroll 4
-          for (int r = 0; r < kRows; ++r) {
-            const __m256i of_inputs = _mm256_set1_epi32(products[r]);
-            for (int v = 0; v < 2; ++v) {
-              dots[r][v] = _mm256_sub_epi32(span_.starts[g][v], of_inputs);
-            }
-          }
-          add_pairs<kRows>(steps, inputs, each * kGroupSteps, dots);
+          __m256i dots[kRows][2] = {};
+          add_direct<kRows>(steps, inputs, each * kGroupSteps, dots);
+          scale(weights, group + g, scales, dots, sums[tile - begin_]);
+          continue;
         }
+        const std::int32_t* products = format == PackedFormat::int8
+                                           ? x.span_sums + place.scale(x, span)
+                                           : x.sums + place.sum(x, group + g);
+        __m256i dots[kRows][2];
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r) {
+          const __m256i of_inputs = _mm256_set1_epi32(products[r]);
+          for (int v = 0; v < 2; ++v) {
+            dots[r][v] = _mm256_sub_epi32(span_.starts[g][v], of_inputs);
+          }
+        }
+        add_pairs<kRows>(steps, inputs, each * kGroupSteps, dots);
         scale(weights, group + g, scales, dots, sums[tile - begin_]);
       }
     }

@@ -145,9 +145,9 @@ TEST_P(Linear, IsExactOnWhatItsFormatsHold) {
 // The largest sums there are: nothing saturates, nothing wraps around.
 TEST_P(Linear, TakesExtremeValues) {
   for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
-    for (const float sign : {-1.0f, 1.0f}) {
+    for (const auto& [sign, count] : {std::pair{-1.0f, 6}, {1.0f, 6}, {-1.0f, 9}, {1.0f, 9}}) {
       const Weights w({format, 16, 4096}, std::vector<float>(16 * 4096, 3.0f));
-      const std::vector<float> x(6 * 4096, sign * 5.0f);
+      const std::vector<float> x(static_cast<std::size_t>(count) * 4096, sign * 5.0f);
       for (const float y : multiply(GetParam(), w, x)) {
         ASSERT_NEAR(y, sign * 15.0f * 4096, 40) << static_cast<int>(format);
       }
@@ -156,7 +156,7 @@ TEST_P(Linear, TakesExtremeValues) {
       double sum = 0;
       for (std::size_t i = 0; i < wide.size(); ++i) {
         wide[i] = sign * (i % kSpanColumns < kGroupColumns ? 32639.0f : 127.0f);
-        sum += static_cast<double>(wide[i]) / 6;
+        sum += static_cast<double>(wide[i]) / count;
       }
       for (const float y : multiply(GetParam(), w, wide)) {
         ASSERT_NEAR(y / (3 * sum), 1, 1e-3) << static_cast<int>(format);
@@ -200,15 +200,17 @@ TEST_P(Linear, AgreesWithPlainCode) {
 // Among each other they add up in the same order too.
 TEST(LinearLevels, WithVectorsAreEqual) {
   for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
-    const Weights w({format, 70, 1100}, normal_values(70 * 1100, 15));
-    const auto x = values_with_outliers(37, 1100, 16);
-    const auto bias = normal_values(70, 17);
-    std::vector<float> first;
-    for (const CpuLevel level : supported_cpu_levels()) {
-      if (level == CpuLevel::portable) continue;
-      const auto y = multiply(level, w, x, {bias.data(), nullptr});
-      if (first.empty()) first = y;
-      EXPECT_EQ(y, first) << to_string(level);
+    const Weights w({format, 310, 1100}, normal_values(310 * 1100, 15));
+    const auto bias = normal_values(310, 17);
+    for (const std::int64_t count : {5, 37, 203}) {
+      const auto x = values_with_outliers(count, 1100, 16);
+      std::vector<float> first;
+      for (const CpuLevel level : supported_cpu_levels()) {
+        if (level == CpuLevel::portable) continue;
+        const auto y = multiply(level, w, x, {bias.data(), nullptr});
+        if (first.empty()) first = y;
+        EXPECT_EQ(y, first) << to_string(level) << " " << count;
+      }
     }
   }
 }
@@ -246,7 +248,7 @@ TEST_P(Linear, OutlierChannelsDoNoHarm) {
   const auto weights = normal_values(64 * kColumns, 13);
   const Weights int8({PackedFormat::int8, 64, kColumns}, weights);
   for (const std::int64_t distance : {2048, 512, 64}) {
-    auto x = normal_values(6 * kColumns, 14);
+    auto x = normal_values(9 * kColumns, 14);
     std::vector<float> ordinary = x;
     for (std::size_t i = 0; i < x.size(); ++i) {
       if (i % static_cast<std::size_t>(distance) != 5) continue;
