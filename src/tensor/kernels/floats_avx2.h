@@ -61,19 +61,8 @@ struct FloatsAvx2 {
     const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shuffle_epi8(shorts(x), order));
   }
-  // Of the first and the third of each four, and of the second and the fourth. Meant for multiples
-  // of 8 bits: the sum of others may wrap around.
-  static std::int32_t sum_of_products(const std::int16_t* p, std::int64_t count) {
-    __m256i twice = _mm256_setzero_si256();
-    for (std::int64_t i = 0; i < count; i += 16) {
-      const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i));
-      const __m256i others = _mm256_shuffle_epi32(values, _MM_SHUFFLE(2, 3, 0, 1));
-      twice = _mm256_add_epi32(twice, _mm256_madd_epi16(values, others));
-    }
-    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(twice), _mm256_extracti128_si256(twice, 1));
-    sum = _mm_hadd_epi32(sum, sum);
-    return (_mm_cvtsi128_si32(sum) + _mm_extract_epi32(sum, 1)) / 2;
-  }
+  // Each two neighbours in the other's place.
+  static Float swap_neighbours(Float x) { return _mm256_permute_ps(x, _MM_SHUFFLE(2, 3, 0, 1)); }
 };
 
 }  // namespace

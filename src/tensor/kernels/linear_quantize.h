@@ -189,16 +189,25 @@ inline SpanStep choose_step(const float (&largest)[kSpanGroups], std::int64_t gr
   return {base / 127.0f, base > 0 ? 127.0f / base : 0, wide};
 }
 
-// Rounds a group's values; returns the sum of the multiples: whole numbers below 2^22, exact.
-template <class F, typename Value>
+// Rounds a group's values. Returns the sum of the multiples, or of the products of each even one
+// and the next: whole numbers below 2^22, exact.
+template <class F, RowLayout layout, typename Value>
 [[gnu::always_inline]] inline std::int32_t round_group(const float* x, float factor,
                                                        Value* values) {
   typename F::Float sums = F::set1(0);
 #pragma GCC unroll 16
   for (std::int64_t i = 0; i < kGroupColumns; i += F::kLanes) {
     const auto rounded = F::round(F::load(x + i) * F::set1(factor));
-    sums = sums + rounded;
+    if constexpr (layout == RowLayout::pairs) {
+      sums = F::fma(rounded, F::swap_neighbours(rounded), sums);  // each twice
+    } else {
+      sums = sums + rounded;
+    }
     F::store_rounded(values + i, rounded);
+  }
+  if constexpr (layout == RowLayout::pairs) {
+    // Those of more than 8 bits may be out of all range, and nobody reads theirs.
+    return static_cast<std::int32_t>(std::min(F::sum(sums), 0x1p30f)) / 2;
   }
   return static_cast<std::int32_t>(F::sum(sums));
 }
@@ -266,8 +275,7 @@ class TileRounding {
       Value* lower = rows_of(out_.values, lower_rows_, span, g)[row];
       std::int32_t sum = 0;
       if (in_shorts(layout) || (step.wide >> g & 1) == 0) {
-        sum = round_group<F>(x, step.factor, lower);
-        if constexpr (layout == RowLayout::pairs) sum = F::sum_of_products(lower, kGroupColumns);
+        sum = round_group<F, layout>(x, step.factor, lower);
       } else if constexpr (!in_shorts(layout)) {
         GroupRows& upper = rows_of(out_.upper, upper_rows_, span, g);
         if ((wide >> g & 1) == 0) std::memset(upper, 0, sizeof upper);
@@ -291,8 +299,15 @@ class TileRounding {
 
   void place_group(const GroupRows& from, std::byte* values, std::int64_t group) {
     std::byte* to = values + tile_.values + group * tile_.rows * kRowBytes;
+    if (tile_.rows == kRows) return place_rows(from, kRows, to);  // known to the compiler
+    place_rows(from, tile_.rows, to);
+  }
+
+  [[gnu::always_inline]] static void place_rows(const GroupRows& from, std::int64_t rows,
+                                                std::byte* to) {
     for (std::int64_t at = 0; at < kRowBytes; at += 4) {
-      for (std::int64_t r = 0; r < tile_.rows; ++r, to += 4) {
+#pragma GCC unroll 6
+      for (std::int64_t r = 0; r < rows; ++r, to += 4) {
         std::memcpy(to, reinterpret_cast<const std::byte*>(from[r]) + at, 4);
       }
     }
