@@ -26,8 +26,7 @@ class Head {
   Head(const Heads& shape, const tensor::AttentionKernels& kernels)
       : shape_(shape),
         kernels_(kernels),
-        padded_((shape.keys + tensor::kAttentionLanes - 1) / tensor::kAttentionLanes *
-                tensor::kAttentionLanes),
+        padded_(tensor::padded_to_lanes(shape.keys)),
         output_(static_cast<std::size_t>(shape.keys * shape.head_dim)),
         scratch_(kernels.scratch_lines(shape.head_dim, padded_)) {
     std::mt19937 random(1);

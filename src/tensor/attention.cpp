@@ -23,9 +23,7 @@ struct AttentionState {
   std::atomic<std::int64_t> next_pack = 0;
   std::atomic<std::int64_t> next_rows = 0;
 
-  std::int64_t padded_keys() const {
-    return (keys + kAttentionLanes - 1) / kAttentionLanes * kAttentionLanes;
-  }
+  std::int64_t padded_keys() const { return padded_to_lanes(keys); }
 };
 
 // The packed keys and values of the index-th key head of all batches.

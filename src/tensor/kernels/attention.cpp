@@ -1,21 +1,15 @@
 #include "tensor/kernels/attention.h"
 
 namespace tru::tensor {
-namespace {
-
-std::int64_t padded(std::int64_t value) {
-  return (value + kAttentionLanes - 1) / kAttentionLanes * kAttentionLanes;
-}
-
-}  // namespace
 
 std::size_t AttentionKernels::packed_bytes(std::int64_t head_dim, std::int64_t keys) const {
-  return static_cast<std::size_t>((padded(head_dim) / values_per_word + 1) * padded(keys) * 4);
+  return static_cast<std::size_t>((padded_to_lanes(head_dim) / values_per_word + 1) *
+                                  padded_to_lanes(keys) * 4);
 }
 
 std::size_t AttentionKernels::scratch_lines(std::int64_t head_dim, std::int64_t padded_keys) const {
   // Of each row: scores, powers as words, the query as words.
-  const std::int64_t floats = 2 * (padded_keys + kStepPadding) + padded(head_dim);
+  const std::int64_t floats = 2 * (padded_keys + kStepPadding) + padded_to_lanes(head_dim);
   return static_cast<std::size_t>(rows * floats * 4) / sizeof(CacheLine);
 }
 

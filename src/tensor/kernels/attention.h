@@ -14,7 +14,12 @@
 
 namespace tru::tensor {
 
-inline constexpr std::int64_t kAttentionLanes = 32;  // keys and head dimensions are padded to this
+inline constexpr std::int64_t kAttentionLanes = 32;
+
+// Keys and head dimensions are padded to whole lanes.
+constexpr std::int64_t padded_to_lanes(std::int64_t count) {
+  return (count + kAttentionLanes - 1) / kAttentionLanes * kAttentionLanes;
+}
 
 // Behind each row of scores and of powers: without it rows of 1024 keys, say, would lie in the same
 // lines of the L1 cache.

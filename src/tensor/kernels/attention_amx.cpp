@@ -91,12 +91,9 @@ struct AmxBlocks {
   }
 };
 
-struct Amx {
-  using Floats = FloatsAvx512;
+struct Amx : HalfWords<FloatsAvx512> {
   using Blocks = AmxBlocks;
-  static constexpr int kValues = 2;
   static constexpr bool kIntegers = false;
-  static constexpr float kScoreFactor = 1.44269504088896f;  // log2(e): powers of 2
 
   static void store_words(std::uint32_t* p, __m512 a, __m512 b) {
     _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(b, a));
@@ -107,8 +104,6 @@ struct Amx {
     const __m512i second = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(numbers, 1));
     _mm512_storeu_si512(p, _mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
   }
-
-  static __m512 power(__m512 x) { return power_of_2<FloatsAvx512>(x); }
 };
 
 void attend_with_tiles(const AttentionTask& task) {

@@ -19,11 +19,11 @@
 namespace tru::tensor {
 namespace {
 
-struct Avx512Vnni : ShortWords {
-  using Floats = FloatsAvx512;
+struct Avx512Vnni : HalfWords<FloatsAvx512> {
   using Word = __m512i;
   using Sum = __m512i;
   using Blocks = SixRowBlocks<Avx512Vnni>;
+  static constexpr bool kIntegers = true;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 2;
 
@@ -45,7 +45,6 @@ struct Avx512Vnni : ShortWords {
     _mm512_storeu_si512(p, _mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_cvtps_epi32(a), second));
   }
   static __m256i shorts(__m512 x) { return _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(x)); }
-  static __m512 power(__m512 x) { return power_of_2<FloatsAvx512>(x); }
 };
 
 }  // namespace

@@ -53,7 +53,7 @@ std::vector<double> exact(const Case& c, const std::vector<float>& q, const std:
 std::vector<float> attend(CpuLevel level, const Case& c, const std::vector<float>& q,
                           const std::vector<float>& k, const std::vector<float>& v) {
   const AttentionKernels& kernels = attention_kernels(level);
-  const std::int64_t padded = (c.keys + kAttentionLanes - 1) / kAttentionLanes * kAttentionLanes;
+  const std::int64_t padded = padded_to_lanes(c.keys);
   const std::size_t bytes = kernels.packed_bytes(c.head_dim, c.keys);
   std::vector<float> memory(2 * bytes / sizeof(float), NAN);
   auto* block = reinterpret_cast<std::byte*>(memory.data());

@@ -51,6 +51,16 @@ struct FloatWords {
   static typename F::Float power(typename F::Float x) { return exp<F>(x); }
 };
 
+// The same of words of two numbers.
+template <class F>
+struct HalfWords {
+  using Floats = F;
+  static constexpr int kValues = 2;
+  static constexpr float kScoreFactor = 1.44269504088896f;  // log2(e)
+
+  static typename F::Float power(typename F::Float x) { return power_of_2<F>(x); }
+};
+
 // Integers of 16 bits. Sums of their products stay within 32:
 // - of a query and a key, because neither is longer than kLength (Cauchy and Schwarz);
 // - of powers and values, because values are at most kLargestValue and the powers of kChunk keys,
@@ -60,13 +70,6 @@ constexpr float kLargestValue = 2047;
 constexpr float kLargestPower = 32767;
 constexpr std::int64_t kChunk = 2048;
 constexpr float kPowerSum = (1 << 20) - kChunk;
-
-// What the levels have in common whose words are two of them.
-struct ShortWords {
-  static constexpr int kValues = 2;
-  static constexpr bool kIntegers = true;
-  static constexpr float kScoreFactor = 1.44269504088896f;  // log2(e): powers of 2
-};
 
 inline float f16_value(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
@@ -91,10 +94,6 @@ inline const float* row_floats(const HeadRows& rows, std::int64_t row, std::int6
     std::memcpy(buffer, from, static_cast<std::size_t>(dim) * sizeof(float));
   }
   return buffer;
-}
-
-constexpr std::int64_t rounded_up(std::int64_t value, std::int64_t unit) {
-  return (value + unit - 1) / unit * unit;
 }
 
 // Rows lie far apart: what is needed soon is fetched in time.
@@ -131,7 +130,7 @@ float value_unit(const float* row, std::int64_t width) {
 // They lie behind the panels of the rows.
 template <class V>
 float* row_units(std::byte* panels, const PackedHead& head) {
-  const std::int64_t width = rounded_up(head.head_dim, kAttentionLanes);
+  const std::int64_t width = padded_to_lanes(head.head_dim);
   return reinterpret_cast<float*>(panels + width * head.padded_keys / V::kValues * 4);
 }
 
@@ -153,7 +152,7 @@ void pack(const HeadRows& keys, const HeadRows& values, std::int64_t first, std:
           const PackedHead& head) {
   using F = typename V::Floats;
   const std::int64_t dim = head.head_dim;
-  const std::int64_t width = rounded_up(dim, kAttentionLanes);
+  const std::int64_t width = padded_to_lanes(dim);
   const std::int64_t key_words = width / V::kValues;
   const std::int64_t value_words = head.padded_keys / V::kValues;
   auto* key_panels = reinterpret_cast<std::uint32_t*>(head.keys);
@@ -399,10 +398,10 @@ template <class V>
 void attend(const AttentionTask& task) {
   using Blocks = typename V::Blocks;
   constexpr std::int64_t kRows = Blocks::kRows;
-  const std::int64_t width = rounded_up(task.head.head_dim, kAttentionLanes);
+  const std::int64_t width = padded_to_lanes(task.head.head_dim);
   const std::int64_t row_step = width / V::kValues;
   const std::int64_t most = task.visible + (task.causal ? task.count - 1 : 0);
-  const std::int64_t keys = rounded_up(most, kAttentionLanes);
+  const std::int64_t keys = padded_to_lanes(most);
   const std::int64_t score_step = keys + kStepPadding;
   const std::int64_t chunk = V::kIntegers ? std::min(keys, kChunk) : keys;
   const std::int64_t power_step = chunk / V::kValues + kStepPadding;

@@ -14,10 +14,10 @@
 namespace tru::tensor {
 namespace {
 
-struct Shorts256 : ShortWords {
-  using Floats = FloatsAvx2;
+struct Shorts256 : HalfWords<FloatsAvx2> {
   using Word = __m256i;
   using Sum = __m256i;
+  static constexpr bool kIntegers = true;
   static constexpr int kVectors = 2;
   static constexpr int kTilePanels = 1;
 
@@ -39,7 +39,6 @@ struct Shorts256 : ShortWords {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                         _mm256_blend_epi16(_mm256_cvtps_epi32(a), second, 0xAA));
   }
-  static __m256 power(__m256 x) { return power_of_2<FloatsAvx2>(x); }
 };
 
 }  // namespace

@@ -86,11 +86,15 @@ template <PackedFormat format>
   }
 }
 
+// Of a tile's inputs.
+template <int kRows>
+constexpr std::int64_t kStepBytes = kRows* kStepColumns * 2;
+
 // Adds the products of some steps' weights with inputs of 16 bits.
 template <int kRows>
 [[gnu::noinline]] void add_direct(const StepWeights* weights, const std::byte* inputs,
                                   std::int64_t steps, __m256i (&dots)[kRows][2]) {
-  for (std::int64_t n = 0; n < steps; ++n, inputs += 2 * kRows * 4) {
+  for (std::int64_t n = 0; n < steps; ++n, inputs += kStepBytes<kRows>) {
     for (int r = 0; r < kRows; ++r) {
       const __m256i even = V::broadcast(inputs + r * 4);
       const __m256i odd = V::broadcast(inputs + (kRows + r) * 4);
@@ -108,16 +112,15 @@ template <int kRows>
 [[gnu::always_inline]] inline void add_pairs(const StepWeights* weights, const std::byte* inputs,
                                              std::int64_t steps, __m256i (&dots)[kRows][2]) {
   constexpr std::int64_t kUnrolled = 4;  // by hand: it divides the number of steps
-  constexpr std::int64_t kStepBytes = 2 * kRows * 4;
 #pragma GCC unroll 1
-  for (std::int64_t n = 0; n < steps; n += kUnrolled, inputs += kUnrolled * kStepBytes) {
+  for (std::int64_t n = 0; n < steps; n += kUnrolled, inputs += kUnrolled * kStepBytes<kRows>) {
 #pragma GCC unroll 4
     for (std::int64_t i = 0; i < kUnrolled; ++i) {
       const StepWeights step = weights[n + i];
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        const __m256i even = V::broadcast(inputs + i * kStepBytes + r * 4);
-        const __m256i odd = V::broadcast(inputs + i * kStepBytes + (kRows + r) * 4);
+        const __m256i even = V::broadcast(inputs + i * kStepBytes<kRows> + r * 4);
+        const __m256i odd = V::broadcast(inputs + i * kStepBytes<kRows> + (kRows + r) * 4);
 #pragma GCC unroll 2
         for (int v = 0; v < 2; ++v) {
           const __m256i first = _mm256_add_epi16(step.odd[v], even);
