@@ -61,8 +61,6 @@ struct FloatsAvx2 {
     const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shuffle_epi8(shorts(x), order));
   }
-  // Each two neighbours in the other's place.
-  static Float swap_neighbours(Float x) { return _mm256_permute_ps(x, _MM_SHUFFLE(2, 3, 0, 1)); }
 };
 
 }  // namespace

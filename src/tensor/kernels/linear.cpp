@@ -62,10 +62,11 @@ std::int64_t byte_in_tile(const QuantizedRows& x, const TilePlace& tile, std::in
     const std::int64_t line = column / kGroupColumns * x.tile_rows + row;
     return line * kGroupColumns + column % kGroupColumns;
   }
-  const bool shorts = in_shorts(x.layout);
+  const bool shorts = x.layout == RowLayout::shorts;
   constexpr std::int64_t kOrder[] = {0, 2, 1, 3};  // linear_avx2.cpp says why
   const std::int64_t byte = shorts ? 2 * (column / 4 * 4 + kOrder[column % 4]) : column;
-  return (byte / 4 * tile.rows + row) * 4 + byte % 4;
+  const std::int64_t rows = has_whole_tiles(x.layout) ? x.tile_rows : tile.rows;
+  return (byte / 4 * rows + row) * 4 + byte % 4;
 }
 
 void pack_int8(const PackedShape& shape, const float* values, std::int64_t row, std::byte* panel) {
@@ -156,12 +157,10 @@ struct BlockParts {
     rows.groups = PackedShape{PackedFormat::int8, 0, columns}.groups();
     rows.tile_rows = kernels.tile_rows;
     rows.layout = kernels.layout;
-    // Row by row, tiles are read whole.
-    const std::int64_t room =
-        rows.layout == RowLayout::lines ? rows.tiles() * rows.tile_rows : count;
-    values = static_cast<std::size_t>(room * rows.groups * kGroupColumns) *
-             (in_shorts(rows.layout) ? 2 : 1);
-    upper = in_shorts(rows.layout) ? 0 : values;
+    const bool shorts = rows.layout == RowLayout::shorts;
+    const std::int64_t room = has_whole_tiles(rows.layout) ? rows.tiles() * rows.tile_rows : count;
+    values = static_cast<std::size_t>(room * rows.groups * kGroupColumns) * (shorts ? 2 : 1);
+    upper = shorts ? 0 : values;
     of_spans = static_cast<std::size_t>(count * rows.spans()) * 4;
     of_groups = static_cast<std::size_t>(count * rows.groups) * 4;
     wide = static_cast<std::size_t>(rows.tiles() * rows.spans());
@@ -201,13 +200,15 @@ void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, 
   for (std::int64_t i = 0; i < columns; ++i) {
     const std::int64_t span = i / kSpanColumns;
     const std::int64_t at = tile.values + byte_in_tile(x, tile, row - tile.first, i);
-    std::int32_t value = std::to_integer<std::int8_t>(x.values[at]);
-    if (in_shorts(x.layout)) {
+    const std::byte offset{x.layout == RowLayout::unsigned_bytes ? std::uint8_t{0x80}
+                                                                 : std::uint8_t{0}};
+    std::int32_t value = std::to_integer<std::int8_t>(x.values[at] ^ offset);
+    if (x.layout == RowLayout::shorts) {
       std::int16_t both;
       std::memcpy(&both, x.values + at, sizeof both);
       value = both;
     } else if (x.wide_groups(row / x.tile_rows, span) >> i / kGroupColumns % kSpanGroups & 1) {
-      value += 256 * std::to_integer<std::int8_t>(x.upper[at]);
+      value += 256 * std::to_integer<std::int8_t>(x.upper[at] ^ offset);
     }
     out[i] = static_cast<float>(value) * x.scales[tile.scale(x, span) + row - tile.first];
   }
@@ -225,7 +226,7 @@ const LinearKernels& linear_kernels(CpuLevel level, std::int64_t count) {
   switch (level) {
 #if defined(__x86_64__)
     case CpuLevel::avx2:
-      return count <= kTileRows ? kAvx2Linear : kAvx2PairsLinear;
+      return count <= kTileRows ? kAvx2Linear : kAvx2ManyLinear;
     case CpuLevel::avx_vnni:
       return kAvxVnniLinear;
     case CpuLevel::avx512_vnni:

@@ -51,10 +51,10 @@ void unpack_panel(const PackedShape& shape, const std::byte* panel, float* value
 
 // How a tile of activations lies in memory; linear_layout.h says more.
 enum class RowLayout {
-  bytes,   // lower and upper bytes apart, word by word
-  shorts,  // int16, word by word
-  pairs,   // the same, for kernels that multiply sums of pairs
-  lines,   // lower and upper bytes apart, row by row
+  bytes,           // lower and upper bytes apart, word by word
+  unsigned_bytes,  // the same, 128 added to each; the last tile has room for all its rows
+  shorts,          // int16, word by word
+  lines,           // lower and upper bytes apart, row by row; room as above
 };
 
 // Activations as the products take them: views into one block of memory. Rows lie in tiles of as
@@ -63,7 +63,7 @@ struct QuantizedRows {
   std::byte* values;  // int16, or the lower bytes as int8
   std::byte* upper;   // the upper bytes, where `wide` says that there are any
   float* scales;      // one for each row and span: the step
-  // Of the multiples; RowLayout::pairs: of the products of an even channel and the next.
+  // Of the multiples.
   std::int32_t* span_sums;  // of each row and span
   std::int32_t* sums;       // of each row and group
   std::uint8_t* wide;       // of each tile and span: bit g is set if 8 bits are too few for group g
@@ -128,8 +128,9 @@ struct LinearKernels {
 // The activations of one row as the products see them: f32 [columns].
 void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, float* out);
 
-inline constexpr bool in_shorts(RowLayout layout) {
-  return layout == RowLayout::shorts || layout == RowLayout::pairs;
+// Whether the last tile has room for all rows that a tile may have.
+inline constexpr bool has_whole_tiles(RowLayout layout) {
+  return layout == RowLayout::unsigned_bytes || layout == RowLayout::lines;
 }
 
 // The kernels for `count` rows of a level that this processor supports.

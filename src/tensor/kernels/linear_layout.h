@@ -64,7 +64,7 @@ struct TilePlace {
   TilePlace(const QuantizedRows& x, std::int64_t tile)
       : first(tile * x.tile_rows),
         rows(x.count - first < x.tile_rows ? x.count - first : x.tile_rows),
-        values(first * x.groups * kGroupColumns * (in_shorts(x.layout) ? 2 : 1)) {}
+        values(first * x.groups * kGroupColumns * (x.layout == RowLayout::shorts ? 2 : 1)) {}
 
   std::int64_t first;   // row
   std::int64_t rows;    // in this tile
@@ -82,7 +82,7 @@ struct TilePlace {
 extern const LinearKernels kPortableLinear;
 #if defined(__x86_64__)
 extern const LinearKernels kAvx2Linear;
-extern const LinearKernels kAvx2PairsLinear;  // for many rows
+extern const LinearKernels kAvx2ManyLinear;  // for many rows
 extern const LinearKernels kAvxVnniLinear;
 extern const LinearKernels kAvx512VnniLinear;
 extern const LinearKernels kAmxLinear;

@@ -189,25 +189,16 @@ inline SpanStep choose_step(const float (&largest)[kSpanGroups], std::int64_t gr
   return {base / 127.0f, base > 0 ? 127.0f / base : 0, wide};
 }
 
-// Rounds a group's values. Returns the sum of the multiples, or of the products of each even one
-// and the next: whole numbers below 2^22, exact.
-template <class F, RowLayout layout, typename Value>
+// Rounds a group's values. Returns the sum of the multiples, whole numbers below 2^22: exact.
+template <class F, typename Value>
 [[gnu::always_inline]] inline std::int32_t round_group(const float* x, float factor,
                                                        Value* values) {
   typename F::Float sums = F::set1(0);
 #pragma GCC unroll 16
   for (std::int64_t i = 0; i < kGroupColumns; i += F::kLanes) {
     const auto rounded = F::round(F::load(x + i) * F::set1(factor));
-    if constexpr (layout == RowLayout::pairs) {
-      sums = F::fma(rounded, F::swap_neighbours(rounded), sums);  // each twice
-    } else {
-      sums = sums + rounded;
-    }
+    sums = sums + rounded;
     F::store_rounded(values + i, rounded);
-  }
-  if constexpr (layout == RowLayout::pairs) {
-    // Those of more than 8 bits may be out of all range, and nobody reads theirs.
-    return static_cast<std::int32_t>(std::min(F::sum(sums), 0x1p30f)) / 2;
   }
   return static_cast<std::int32_t>(F::sum(sums));
 }
@@ -247,7 +238,8 @@ class TileRounding {
   }
 
  private:
-  using Value = std::conditional_t<in_shorts(layout), std::int16_t, std::int8_t>;
+  static constexpr bool kShorts = layout == RowLayout::shorts;
+  using Value = std::conditional_t<kShorts, std::int16_t, std::int8_t>;
   static constexpr std::int64_t kRowBytes = kGroupColumns * sizeof(Value);
   using GroupRows = Value[kRows][kGroupColumns];
 
@@ -268,15 +260,14 @@ class TileRounding {
     const std::int64_t groups = groups_of(span);
     read_span<F, prologue>(source, task_.columns, span * kSpanGroups, groups, values);
     const SpanStep step = choose_step(values.largest, groups);
-    if constexpr (layout == RowLayout::pairs) wide = static_cast<std::uint8_t>(wide | step.wide);
     std::int32_t span_sum = 0;
     for (std::int64_t g = 0; g < groups; ++g) {
       const float* x = values.x + g * kGroupColumns;
       Value* lower = rows_of(out_.values, lower_rows_, span, g)[row];
       std::int32_t sum = 0;
-      if (in_shorts(layout) || (step.wide >> g & 1) == 0) {
-        sum = round_group<F, layout>(x, step.factor, lower);
-      } else if constexpr (!in_shorts(layout)) {
+      if (kShorts || (step.wide >> g & 1) == 0) {
+        sum = round_group<F>(x, step.factor, lower);
+      } else if constexpr (!kShorts) {
         GroupRows& upper = rows_of(out_.upper, upper_rows_, span, g);
         if ((wide >> g & 1) == 0) std::memset(upper, 0, sizeof upper);
         wide = static_cast<std::uint8_t>(wide | 1u << g);
@@ -292,23 +283,28 @@ class TileRounding {
   void place_words(std::int64_t span, unsigned wide) {
     for (std::int64_t g = 0; g < groups_of(span); ++g) {
       place_group(lower_rows_[g], out_.values, span * kSpanGroups + g);
-      if (in_shorts(layout) || (wide >> g & 1) == 0) continue;
+      if (kShorts || (wide >> g & 1) == 0) continue;
       place_group(upper_rows_[g], out_.upper, span * kSpanGroups + g);
     }
   }
 
   void place_group(const GroupRows& from, std::byte* values, std::int64_t group) {
-    std::byte* to = values + tile_.values + group * tile_.rows * kRowBytes;
-    if (tile_.rows == kRows) return place_rows(from, kRows, to);  // known to the compiler
+    constexpr bool whole = has_whole_tiles(layout);
+    std::byte* to = values + tile_.values + group * (whole ? kRows : tile_.rows) * kRowBytes;
+    if (whole || tile_.rows == kRows) return place_rows(from, kRows, to);  // known to the compiler
     place_rows(from, tile_.rows, to);
   }
 
+  // Of rows that a tile has room for and lacks: whatever comes.
   [[gnu::always_inline]] static void place_rows(const GroupRows& from, std::int64_t rows,
                                                 std::byte* to) {
     for (std::int64_t at = 0; at < kRowBytes; at += 4) {
-#pragma GCC unroll 6
+#pragma GCC unroll 8
       for (std::int64_t r = 0; r < rows; ++r, to += 4) {
-        std::memcpy(to, reinterpret_cast<const std::byte*>(from[r]) + at, 4);
+        std::uint32_t word;
+        std::memcpy(&word, reinterpret_cast<const std::byte*>(from[r]) + at, 4);
+        if constexpr (layout == RowLayout::unsigned_bytes) word ^= 0x80808080u;
+        std::memcpy(to, &word, 4);
       }
     }
   }

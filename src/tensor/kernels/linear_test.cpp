@@ -145,21 +145,23 @@ TEST_P(Linear, IsExactOnWhatItsFormatsHold) {
 // The largest sums there are: nothing saturates, nothing wraps around.
 TEST_P(Linear, TakesExtremeValues) {
   for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
-    for (const auto& [sign, count] : {std::pair{-1.0f, 6}, {1.0f, 6}, {-1.0f, 9}, {1.0f, 9}}) {
-      const Weights w({format, 16, 4096}, std::vector<float>(16 * 4096, 3.0f));
-      const std::vector<float> x(static_cast<std::size_t>(count) * 4096, sign * 5.0f);
-      for (const float y : multiply(GetParam(), w, x)) {
-        ASSERT_NEAR(y, sign * 15.0f * 4096, 40) << static_cast<int>(format);
-      }
-      // One group of a span as wide as 16 bits can be.
-      std::vector<float> wide(x.size());
-      double sum = 0;
-      for (std::size_t i = 0; i < wide.size(); ++i) {
-        wide[i] = sign * (i % kSpanColumns < kGroupColumns ? 32639.0f : 127.0f);
-        sum += static_cast<double>(wide[i]) / count;
-      }
-      for (const float y : multiply(GetParam(), w, wide)) {
-        ASSERT_NEAR(y / (3 * sum), 1, 1e-3) << static_cast<int>(format);
+    for (const auto& [sign, count] : {std::pair{-1.0f, 6}, {1.0f, 6}, {-1.0f, 19}, {1.0f, 19}}) {
+      for (const float weight : {-3.0f, 3.0f}) {
+        const Weights w({format, 16, 4096}, std::vector<float>(16 * 4096, weight));
+        const std::vector<float> x(static_cast<std::size_t>(count) * 4096, sign * 5.0f);
+        for (const float y : multiply(GetParam(), w, x)) {
+          ASSERT_NEAR(y, sign * weight * 5 * 4096, 40) << static_cast<int>(format);
+        }
+        // One group of a span as wide as 16 bits can be.
+        std::vector<float> wide(x.size());
+        double sum = 0;
+        for (std::size_t i = 0; i < wide.size(); ++i) {
+          wide[i] = sign * (i % kSpanColumns < kGroupColumns ? 32639.0f : 127.0f);
+          sum += static_cast<double>(wide[i]) / count;
+        }
+        for (const float y : multiply(GetParam(), w, wide)) {
+          ASSERT_NEAR(y / (weight * sum), 1, 1e-3) << static_cast<int>(format);
+        }
       }
     }
   }
