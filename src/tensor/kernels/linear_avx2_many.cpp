@@ -330,8 +330,9 @@ class ManyRows {
     read_span<format>(weights_of(panel), group, groups, span_);
     // What is added up before it is scaled.
     const std::int64_t each = format == PackedFormat::int8 ? groups : 1;
-    for (std::int64_t g = 0; g < groups; g += each)
+    for (std::int64_t g = 0; g < groups; g += each) {
       add_groups(panel, group, {span_, g, g + each}, sums);
+    }
   }
 
   // group: the first of the span.
