@@ -132,7 +132,7 @@ TEST(Parity, AnswersInBf16) {
 
 // Of the greedy steps that the reference is sure of, each with the recorded tokens before it, int8
 // chooses the same token in 98 % or, as these are but 744 steps, half a percent less: levels whose
-// sums differ in their last bits got 98.3 to 98.4 % (docs/BENCHMARKS.md).
+// sums differ in their last bits got 98.0 to 98.5 % (docs/BENCHMARKS.md).
 TEST(Parity, TokensInInt8) {
   const auto rows = run_all("int8", [](const Group& group, backend::NativeBackend& backend) {
     return best_row(group, [&](const json::object& golden, Comparison& result) {

@@ -204,10 +204,6 @@ template <PackedFormat format, bool kFirst, int kRows>
   }
 }
 
-[[gnu::always_inline]] inline void prefetch(const std::byte* from, std::int64_t bytes) {
-  for (std::int64_t i = 0; i < bytes; i += kBlockBytes) __builtin_prefetch(from + i);
-}
-
 // Multiplies some groups and meanwhile scales earlier products.
 template <PackedFormat format, bool kFirst>
 [[gnu::noinline]] void multiply_groups(const std::byte* const (&rows)[2],
@@ -331,9 +327,7 @@ class Block {
       bias[p] = task_.bias == nullptr ? _mm512_setzero_ps()
                                       : _mm512_maskz_loadu_ps(lanes[p], task_.bias + channel);
     }
-    const bool stream = panels == kPairPanels && task_.shape.rows % kPanelRows == 0 &&
-                        task_.addend == nullptr &&
-                        reinterpret_cast<std::uintptr_t>(task_.output) % kBlockBytes == 0;
+    const bool stream = panels == kPairPanels && has_whole_lines(task_);
     std::int64_t at = pair.tiles[0] * kAmxSide * task_.shape.rows + panel_ * kPanelRows;
     for (std::int64_t r = 0; r < pair.count; ++r, at += task_.shape.rows) {
 #pragma GCC unroll 2
@@ -344,7 +338,6 @@ class Block {
         if (task_.addend != nullptr) {
           y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes[p], task_.addend + at + i));
         }
-        // Whole lines go past the caches, which have no room for the outputs of a layer anyway.
         if (stream) {
           _mm512_stream_ps(task_.output + at + i, y);
         } else {

@@ -1,6 +1,5 @@
 // Few rows without 8-bit dot products: vpmaddwd on values widened to 16 bits, which is exact.
-// (vpmaddubsw saturates on unsigned 8-bit weights, and needs a vpmaddwd behind it: no fewer
-// multiplications.)
+// (vpmaddubsw saturates; linear_avx2_many.cpp prevents that, by work that many rows have to share.)
 #if defined(__x86_64__)
 
 #include <immintrin.h>

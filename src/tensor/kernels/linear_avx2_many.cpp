@@ -48,6 +48,7 @@ struct Excess {
 
 // Of a span.
 struct ExcessList {
+  std::int64_t count;
   std::int64_t end[kSpanGroups];  // of those of each group
   Excess list[kSpanSteps * 2 * kPanelRows];
 };
@@ -65,13 +66,9 @@ struct SpanWeights {
   return _mm256_madd_epi16(_mm256_maddubs_epi16(inputs, weights), ones);
 }
 
-struct ExcessCount {
-  std::int64_t above = 0, below = 0;
-};
-
 // Makes the pairs of a vector smaller that `mask` has two bits for. Weights are -127 to 127.
 [[gnu::noinline]] void reduce(__m256i& weights, unsigned mask, std::int64_t step, int v,
-                              ExcessCount& count, SpanWeights& to) {
+                              SpanWeights& to) {
   alignas(32) std::int8_t bytes[32];
   _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), weights);
   for (; mask != 0; mask &= mask - 1, mask &= mask - 1) {
@@ -79,13 +76,10 @@ struct ExcessCount {
     const int sum = bytes[pair] + bytes[pair + 1];
     const int at = std::abs(bytes[pair]) < std::abs(bytes[pair + 1]) ? pair + 1 : pair;
     const int more = std::abs(sum) - kMostOfPair;
-    const Excess excess{more << (at % 2 * 8),
-                        static_cast<std::int32_t>(step * kStepBytes + pair % 4), v * 8 + pair / 4};
-    if (sum > 0) {
-      to.above.list[count.above++] = excess;
-    } else {
-      to.below.list[count.below++] = excess;
-    }
+    ExcessList& excess = sum > 0 ? to.above : to.below;
+    excess.list[excess.count++] = {more << (at % 2 * 8),
+                                   static_cast<std::int32_t>(step * kStepBytes + pair % 4),
+                                   v * 8 + pair / 4};
     bytes[at] = static_cast<std::int8_t>(bytes[at] - (sum > 0 ? more : -more));
   }
   weights = _mm256_load_si256(reinterpret_cast<const __m256i*>(bytes));
@@ -110,7 +104,7 @@ template <PackedFormat format>
   const __m256i ones = _mm256_set1_epi16(1);
   const __m256i all_128 = _mm256_set1_epi8(static_cast<char>(0x80));
   const __m256i most = _mm256_set1_epi16(kMostOfPair);
-  ExcessCount count;
+  to.above.count = to.below.count = 0;
   for (std::int64_t g = 0; g < groups; ++g) {
     const std::byte* blocks = panel + (group + g) * kGroupBytes;
     __m256i starts[2] = {};
@@ -123,14 +117,14 @@ template <PackedFormat format>
           const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), weights);
           const __m256i beyond = _mm256_cmpgt_epi16(_mm256_abs_epi16(pairs), most);
           const auto mask = static_cast<unsigned>(_mm256_movemask_epi8(beyond));
-          if (mask != 0) reduce(weights, mask, step, v, count, to);
+          if (mask != 0) reduce(weights, mask, step, v, to);
         }
         _mm256_store_si256(&to.steps[step][v], weights);
       }
     }
     std::copy_n(starts, 2, to.starts[g]);
-    to.above.end[g] = count.above;
-    to.below.end[g] = count.below;
+    to.above.end[g] = to.above.count;
+    to.below.end[g] = to.below.count;
   }
 }
 
@@ -271,27 +265,26 @@ struct Groups {
   }
 };
 
-// The same of rows that have upper bytes in some groups; `upper`: like inputs.
-[[gnu::noinline]] void multiply_wide(const Groups& groups, const TileStarts& from, unsigned wide,
-                                     const std::byte* inputs, const std::byte* upper,
-                                     std::int64_t first, Dots& dots) {
-  groups.multiply(from, inputs, first, dots);
+// Adds the products of the upper bytes, of those groups that have any, to what a tile's sums start
+// from; `upper`: like inputs.
+[[gnu::noinline]] void add_upper(const SpanWeights& weights, unsigned wide, const std::byte* upper,
+                                 TileStarts& to) {
   for (; wide != 0; wide &= wide - 1) {
     const std::int64_t g = std::countr_zero(wide);
-    const Groups group(groups.weights, g, g + 1);
+    const Groups group(weights, g, g + 1);
     TileStarts starts;
     group.start(upper, starts);
-    Dots more;
-    group.multiply(starts, upper, first, more);
-    for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
-      for (int v = 0; v < 2; ++v) dots[r][v] = V::add_shifted(dots[r][v], more[r][v]);
+    for (std::int64_t first = 0; first < kManyRows; first += kRowsAtOnce) {
+      Dots dots;
+      group.multiply(starts, upper, first, dots);
+      for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
+        for (int v = 0; v < 2; ++v) {
+          auto* sum = reinterpret_cast<__m256i*>(to.rows[first + r] + v * 8);
+          *sum = V::add_shifted(*sum, dots[r][v]);
+        }
+      }
     }
   }
-}
-
-[[gnu::always_inline]] inline void prefetch(const std::byte* from, std::int64_t bytes) {
-#pragma GCC unroll 4
-  for (std::int64_t i = 0; i < bytes; i += kBlockBytes) __builtin_prefetch(from + i);
 }
 
 // Some panels against some tiles, span by span: a span's inputs stay in the L2 cache for all
@@ -342,7 +335,7 @@ class ManyRows {
     constexpr std::int64_t kLines = 4;
     const std::byte* weights = weights_of(panel);
     // What comes next, usually.
-    const std::byte* next = weights_of(panel + 1) + group * kGroupBytes;
+    const std::byte* next = weights_of(panel + 1) + (group + groups.begin) * kGroupBytes;
     const std::int64_t span = group / kSpanGroups;
     const QuantizedRows x = x_;
     const std::int64_t tile_bytes = x.groups * kGroupSteps * kStepBytes;
@@ -355,19 +348,14 @@ class ManyRows {
       const unsigned wide = x.wide_groups(tile, span) & ((1u << groups.end) - (1u << groups.begin));
       TileStarts starts;
       groups.start(x.values + at, starts);
+      if (wide != 0) [[unlikely]] {
+        add_upper(groups.weights, wide, x.upper + at, starts);
+      }
       for (std::int64_t first = 0; first < place.rows; first += kRowsAtOnce) {
-        const float* scales = x.scales + place.scale(x, span) + first;
-        const std::byte* inputs = x.values + at;
-        auto& to = sums[tile - begin_];
-        if (wide != 0) [[unlikely]] {
-          Dots dots;
-          multiply_wide(groups, starts, wide, inputs, x.upper + at, first, dots);
-          scale(weights, group + groups.begin, scales, dots, to, first);
-          continue;
-        }
         Dots dots;
-        groups.multiply(starts, inputs, first, dots);
-        scale(weights, group + groups.begin, scales, dots, to, first);
+        groups.multiply(starts, x.values + at, first, dots);
+        const float* scales = x.scales + place.scale(x, span) + first;
+        scale(weights, group + groups.begin, scales, dots, sums[tile - begin_], first);
       }
     }
   }
@@ -393,8 +381,7 @@ class ManyRows {
   void finish(std::int64_t begin, std::int64_t end) {
     const std::int64_t first = begin_ * kManyRows;
     const std::int64_t rows = std::min(end_ * kManyRows, x_.count) - first;
-    const bool stream = task_.shape.rows % kPanelRows == 0 && task_.addend == nullptr &&
-                        reinterpret_cast<std::uintptr_t>(task_.output) % kBlockBytes == 0;
+    const bool stream = has_whole_lines(task_);
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t panel = begin; panel < end; ++panel) {
         const TileSums& sums = sums_[panel - begin][row / kManyRows];
@@ -404,7 +391,6 @@ class ManyRows {
           if constexpr (format == PackedFormat::int8) {
             y = V::mul(y, V::load(channel_scales(task_.shape, weights_of(panel)) + v * 8));
           }
-          // Whole lines go past the caches, which have no room for the outputs of a layer anyway.
           stream ? stream_outputs(y, first + row, channel)
                  : store_outputs<V>(task_, y, first + row, channel);
         }

@@ -7,8 +7,8 @@
 // Activations come in words of 4 bytes: of four input channels, or of two as int16. Word by word, a
 // tile holds the first word of each of its rows, then the second, and so on, as many at once as a
 // dot product takes. Row by row, it holds a group's 16 words of its first row, then of the second,
-// as a tile register does; the last tile then has room for all its rows. Scales and sums: those of
-// the rows side by side, span by span and group by group.
+// as a tile register does. Scales and sums: those of the rows side by side, span by span and group
+// by group. The last tile may have fewer rows; linear.h says in which layouts it has room for all.
 #pragma once
 
 #include <cstdint>
@@ -77,6 +77,17 @@ struct TilePlace {
     return first * x.groups + group * rows;
   }
 };
+
+inline void prefetch(const std::byte* from, std::int64_t bytes) {
+  for (std::int64_t i = 0; i < bytes; i += kBlockBytes) __builtin_prefetch(from + i);
+}
+
+// Whether panels of outputs fill lines of the cache and nothing has to be read for them: such lines
+// may go past the caches, which have no room for the outputs of a layer anyway.
+inline bool has_whole_lines(const LinearTask& task) {
+  return task.shape.rows % kPanelRows == 0 && task.addend == nullptr &&
+         reinterpret_cast<std::uintptr_t>(task.output) % kBlockBytes == 0;
+}
 
 // Kernels of the levels.
 extern const LinearKernels kPortableLinear;
