@@ -61,15 +61,22 @@ class Product {
 
   void quantize() {
     const tensor::QuantizedRows rows = view();
-    kernels_.quantize({x_.data(), layer_.columns, tensor::Prologue::none, nullptr, nullptr, 0, rows,
-                       0, rows.tiles()});
+    kernels_.quantize({.x = {x_.data(), layer_.columns},
+                       .columns = layer_.columns,
+                       .out = rows,
+                       .end_tile = rows.tiles(),
+                       .end_span = rows.spans()});
   }
 
   tensor::LinearTask task(int copy) {
     const std::byte* weights =
         weights_.data()->bytes + static_cast<std::size_t>(copy) * shape_.bytes();
-    return {shape_,         weights, view(),         nullptr, nullptr,
-            output_.data(), 0,       view().tiles(), 0,       shape_.panels()};
+    return {.shape = shape_,
+            .weights = weights,
+            .inputs = view(),
+            .output = {output_.data(), shape_.rows},
+            .end_tile = view().tiles(),
+            .end_panel = shape_.panels()};
   }
 
  private:

@@ -44,7 +44,7 @@ void run_product(ggml_tensor* dst, int, int threads, void* state) {
   const std::int64_t pieces = (panels + piece_panels - 1) / piece_panels * pieces_down;
   task.bias = floats_of(product.bias);
   task.addend = floats_of(product.addend);
-  task.output = static_cast<float*>(dst->data);
+  task.output = {static_cast<float*>(dst->data), product.shape.rows};
   for (auto piece = product.next_piece++; piece < pieces; piece = product.next_piece++) {
     task.begin_panel = piece / pieces_down * piece_panels;
     task.end_panel = std::min(panels, task.begin_panel + piece_panels);
@@ -88,7 +88,7 @@ ggml_tensor* linear(Graph& graph, const Matrix& weights, ggml_tensor* bias, cons
   for (ggml_tensor* source : {bias, addend}) {
     if (source != nullptr) sources.push_back(source);
   }
-  const std::int64_t* ne = x.shape();
+  const Rows::Shape& ne = x.shape();
   return ggml_custom_4d(context, GGML_TYPE_F32, weights.rows, ne[1], ne[2], ne[3], sources.data(),
                         static_cast<int>(sources.size()), run_product, GGML_N_TASKS_MAX, &product);
 }

@@ -1,6 +1,7 @@
 #include "tensor/rows.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 
 #include "base/assert.h"
@@ -37,11 +38,12 @@ const LinearKernels& chosen_linear_kernels(std::int64_t count) {
 }
 
 struct Rows::State {
-  Prologue prologue;
-  ggml_tensor* x;
-  ggml_tensor* second;
-  ggml_tensor* bias;
-  float epsilon;
+  Shape shape;
+  Prologue prologue = Prologue::none;
+  ggml_tensor* x = nullptr;
+  ggml_tensor* second = nullptr;
+  ggml_tensor* bias = nullptr;
+  float epsilon = 0;
   ggml_tensor* tensor = nullptr;     // since asked for
   ggml_tensor* quantized = nullptr;  // since asked for
   std::atomic<std::int64_t> next_piece = 0;
@@ -49,9 +51,15 @@ struct Rows::State {
 
 Rows::Rows(Graph& graph, Prologue prologue, ggml_tensor* x, ggml_tensor* second, ggml_tensor* bias,
            float epsilon)
-    : graph_(&graph), state_(&graph.keep<State>(prologue, x, second, bias, epsilon)) {
+    : Rows(graph, graph.keep<State>(std::to_array(x->ne), prologue, x, second, bias, epsilon)) {
   TRU_ASSERT(x->type == GGML_TYPE_F32);
   if (prologue == Prologue::none) state_->tensor = x;
+}
+
+Rows Rows::of_quantized(Graph& graph, ggml_tensor* block, const Shape& shape) {
+  Rows rows(graph, graph.keep<State>(shape));
+  rows.state_->quantized = block;
+  return rows;
 }
 
 Rows Rows::gelu_tanh(Graph& graph, ggml_tensor* x) {
@@ -77,20 +85,22 @@ Rows Rows::rms_norm(Graph& graph, ggml_tensor* x, ggml_tensor* weight, float eps
 }
 
 std::int64_t Rows::columns() const {
-  return state_->x->ne[0];
+  return state_->shape[0];
 }
 
 std::int64_t Rows::count() const {
-  return ggml_nrows(state_->x);
+  const Shape& ne = state_->shape;
+  return ne[1] * ne[2] * ne[3];
 }
 
-const std::int64_t* Rows::shape() const {
-  return state_->x->ne;
+const Rows::Shape& Rows::shape() const {
+  return state_->shape;
 }
 
 ggml_tensor* Rows::tensor() const {
   State& s = *state_;
   if (s.tensor != nullptr) return s.tensor;
+  TRU_ASSERT(s.x != nullptr);
   ggml_context* context = graph_->context();
   const bool cpu = graph_->device().is_cpu();
   const ElementwiseKernels& kernels = elementwise_kernels(cpu_level());
@@ -124,8 +134,8 @@ void Rows::run_quantize(ggml_tensor* dst, int, int, void* state) {
   constexpr std::int64_t kTilesPerPiece = 4;
   auto& s = *static_cast<State*>(state);
   QuantizeTask task{};
-  task.x = floats_of(s.x);
   task.columns = s.x->ne[0];
+  task.x = {floats_of(s.x), task.columns};
   task.prologue = s.prologue;
   task.second = floats_of(s.second);
   task.bias = floats_of(s.bias);
@@ -133,6 +143,7 @@ void Rows::run_quantize(ggml_tensor* dst, int, int, void* state) {
   const std::int64_t count = ggml_nrows(s.x);
   const LinearKernels& kernels = chosen_linear_kernels(count);
   task.out = kernels.view(static_cast<std::byte*>(dst->data), count, task.columns);
+  task.end_span = task.out.spans();
   const std::int64_t tiles = task.out.tiles();
   const std::int64_t pieces = (tiles + kTilesPerPiece - 1) / kTilesPerPiece;
   for (auto piece = s.next_piece++; piece < pieces; piece = s.next_piece++) {

@@ -3,6 +3,9 @@
 // a tensor of its own.
 #pragma once
 
+#include <array>
+#include <cstdint>
+
 #include "tensor/graph.h"
 #include "tensor/kernels/linear.h"
 
@@ -10,6 +13,8 @@ namespace tru::tensor {
 
 class Rows {
  public:
+  using Shape = std::array<std::int64_t, GGML_MAX_DIMS>;  // ne
+
   // x: f32, contiguous, ne = {columns, ...}
   Rows(Graph& graph, ggml_tensor* x) : Rows(graph, Prologue::none, x, nullptr, nullptr, 0) {}
 
@@ -23,17 +28,21 @@ class Rows {
                          float epsilon);
   static Rows rms_norm(Graph& graph, ggml_tensor* x, ggml_tensor* weight, float epsilon);
 
+  // Rows that are quantised already: see quantized(). They have no tensor().
+  static Rows of_quantized(Graph& graph, ggml_tensor* block, const Shape& shape);
+
   std::int64_t columns() const;
   std::int64_t count() const;
-  const std::int64_t* shape() const;  // ne
+  const Shape& shape() const;
 
   // As a tensor like x.
   ggml_tensor* tensor() const;
-  // As the block that the kernels' view() describes. On CPUs.
+  // As a block that starts as the kernels' view() describes. On CPUs.
   ggml_tensor* quantized() const;
 
  private:
   struct State;
+  Rows(Graph& graph, State& state) : graph_(&graph), state_(&state) {}
   Rows(Graph& graph, Prologue prologue, ggml_tensor* x, ggml_tensor* second, ggml_tensor* bias,
        float epsilon);
 

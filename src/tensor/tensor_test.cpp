@@ -6,11 +6,13 @@
 #include <complex>
 #include <functional>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "tensor/attention.h"
 #include "tensor/device.h"
 #include "tensor/graph.h"
+#include "tensor/inner_linear.h"
 #include "tensor/linear.h"
 #include "tensor/rotary.h"
 
@@ -221,6 +223,53 @@ TEST(Rows, AreTheSameForPlainAndPackedLayers) {
     }
     EXPECT_THAT(results[1], testing::Pointwise(testing::FloatNear(0.3f), results[0]))
         << "prologue " << (&make - makes);
+  }
+}
+
+// The inner layers of an MLP, computed part by part or each as a whole: the same bits.
+TEST(InnerLinear, IsLikeItsSteps) {
+  auto device = Device::open("cpu", 2);
+  ASSERT_TRUE(device);
+  constexpr std::int64_t kInner = 600, kColumns = 130, kCount = 400;
+  const BothWays gate(*device, kInner, kColumns), up(*device, kInner, kColumns);
+  const BothWays outer(*device, 48, kInner);
+  const auto x = waves(kColumns * kCount, 0.83f), bias = waves(kInner, 0.47f);
+  using Make = std::function<Rows(Graph&, const Rows&, ggml_tensor*)>;
+  const Matrix& g = gate.packed;
+  const std::pair<Make, Make> makes[] = {
+      {[&](Graph& graph, const Rows& r, ggml_tensor* b) {
+         return linear_gelu_tanh(graph, g, b, r);
+       },
+       [&](Graph& graph, const Rows& r, ggml_tensor* b) {
+         return Rows::gelu_tanh(graph, linear(graph, g, b, r));
+       }},
+      {[&](Graph& graph, const Rows& r, ggml_tensor* b) { return linear_gelu_erf(graph, g, b, r); },
+       [&](Graph& graph, const Rows& r, ggml_tensor* b) {
+         return Rows::gelu_erf(graph, linear(graph, g, b, r));
+       }},
+      {[&](Graph& graph, const Rows& r, ggml_tensor*) {
+         return linear_swiglu(graph, g, up.packed, r);
+       },
+       [&](Graph& graph, const Rows& r, ggml_tensor*) {
+         return Rows::swiglu(graph, linear(graph, g, nullptr, r),
+                             linear(graph, up.packed, nullptr, r));
+       }}};
+  Workspace workspace(*device);
+  for (const auto& [in_parts, in_steps] : makes) {
+    std::vector<float> results[2];
+    for (const bool parts : {false, true}) {
+      Graph graph(workspace);
+      const std::int64_t shape[] = {kColumns, kCount}, row[] = {kInner};
+      const Rows rows(graph, graph.input(GGML_TYPE_F32, shape, x.data()));
+      ggml_tensor* b = graph.input(GGML_TYPE_F32, row, bias.data());
+      const Rows inner = parts ? in_parts(graph, rows, b) : in_steps(graph, rows, b);
+      EXPECT_EQ(inner.quantized()->src[1] == g.tensor, parts);
+      ggml_tensor* y = linear(graph, outer.packed, nullptr, inner);
+      graph.output(y);
+      ASSERT_TRUE(graph.run({}));
+      results[parts] = graph.read(y);
+    }
+    EXPECT_EQ(results[0], results[1]);
   }
 }
 

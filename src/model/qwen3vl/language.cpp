@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "tensor/attention.h"
+#include "tensor/inner_linear.h"
 #include "tensor/rotary.h"
 
 namespace tru::model::qwen3vl {
@@ -209,8 +210,9 @@ ggml_tensor* LanguageModel::mlp(tensor::Graph& graph, const Layer& layer, ggml_t
 
 ggml_tensor* LanguageModel::dense_mlp(tensor::Graph& graph, const DenseMlp& mlp,
                                       const tensor::Rows& x, ggml_tensor* addend) const {
-  ggml_tensor* gate = mlp.gate_proj(graph, x);
-  return mlp.down_proj(graph, tensor::Rows::swiglu(graph, gate, mlp.up_proj(graph, x)), addend);
+  const tensor::Rows inner =
+      tensor::linear_swiglu(graph, mlp.gate_proj.weight, mlp.up_proj.weight, x);
+  return mlp.down_proj(graph, inner, addend);
 }
 
 ggml_tensor* LanguageModel::sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp,

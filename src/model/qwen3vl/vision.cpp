@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "tensor/attention.h"
+#include "tensor/inner_linear.h"
 
 namespace tru::model::qwen3vl {
 namespace {
@@ -149,7 +150,8 @@ ggml_tensor* VisionEncoder::merge(tensor::Graph& graph, const Merger& merger,
       merger.norm_after_merge
           ? merger.norm(graph, group(x), kNormEpsilon)
           : tensor::Rows(graph, group(merger.norm(graph, x, kNormEpsilon).tensor()));
-  return merger.fc2(graph, tensor::Rows::gelu_erf(graph, merger.fc1(graph, normed)));
+  return merger.fc2(graph,
+                    tensor::linear_gelu_erf(graph, merger.fc1.weight, merger.fc1.bias, normed));
 }
 
 Result<VisionFeatures> VisionEncoder::encode(const GridTHW& grid, std::span<const float> patches,
@@ -178,8 +180,10 @@ Result<VisionFeatures> VisionEncoder::encode(const GridTHW& grid, std::span<cons
   for (int i = 0; i < config_.depth; ++i) {
     const Block& block = blocks_[static_cast<std::size_t>(i)];
     x = attention(graph, block, x, rotary);
-    ggml_tensor* inner = block.fc1(graph, block.norm2(graph, x, kNormEpsilon));
-    x = block.fc2(graph, tensor::Rows::gelu_tanh(graph, inner), x);
+    x = block.fc2(graph,
+                  tensor::linear_gelu_tanh(graph, block.fc1.weight, block.fc1.bias,
+                                           block.norm2(graph, x, kNormEpsilon)),
+                  x);
     for (std::size_t j = 0; j < taps.size(); ++j) {
       if (config_.deepstack_visual_indexes[j] != i) continue;
       taps[j] = merge(graph, deepstack_mergers_[j], x);

@@ -89,28 +89,43 @@ enum class Prologue {
   rms_norm,    // x / sqrt(mean of squares + epsilon) * second
 };
 
-// The rows that one call quantises.
+// Rows of f32 in memory: those of a tensor, or a part of their channels.
+template <typename Float>
+struct FloatRows {
+  Float* values = nullptr;  // of first_row and first_channel
+  std::int64_t step = 0;    // floats from a row to the next
+  std::int64_t first_row = 0;
+  std::int64_t first_channel = 0;
+
+  std::int64_t index(std::int64_t row, std::int64_t channel) const {
+    return (row - first_row) * step + channel - first_channel;
+  }
+};
+
+// The rows and spans that one call quantises.
 struct QuantizeTask {
-  const float* x;  // [out.count, columns]
-  std::int64_t columns;
-  Prologue prologue;
-  const float* second;  // swiglu: [out.count, columns]; norms: [columns]; else null
-  const float* bias;    // layer_norm: [columns]; else null
-  float epsilon;
-  QuantizedRows out;
-  std::int64_t begin_tile, end_tile;
+  FloatRows<const float> x = {};  // [out.count, columns]
+  std::int64_t columns = 0;
+  Prologue prologue = Prologue::none;
+  const float* second = nullptr;  // swiglu: laid out as x; norms: [columns]
+  const float* bias = nullptr;    // layer_norm: [columns]
+  float epsilon = 0;
+  QuantizedRows out = {};
+  std::int64_t begin_tile = 0, end_tile = 0;
+  std::int64_t begin_span = 0, end_span = 0;  // norms: all
 };
 
 // The part of a product that one call computes.
 struct LinearTask {
   PackedShape shape;
-  const std::byte* weights;  // packed, 64-byte aligned
-  QuantizedRows inputs;
-  const float* bias;                    // [shape.rows], or null
-  const float* addend;                  // like output, added to it; may be the same; or null
-  float* output;                        // [inputs.count, shape.rows]
-  std::int64_t begin_tile, end_tile;    // of the inputs
-  std::int64_t begin_panel, end_panel;  // of the weights
+  const std::byte* weights = nullptr;  // packed, 64-byte aligned
+  QuantizedRows inputs = {};
+  const float* bias = nullptr;    // [shape.rows], or null
+  const float* addend = nullptr;  // laid out as output, added to it; may be the same; or null
+  FloatRows<float> output = {};   // [inputs.count, shape.rows]
+  bool read_soon = false;         // outputs are to stay in the caches
+  std::int64_t begin_tile = 0, end_tile = 0;    // of the inputs
+  std::int64_t begin_panel = 0, end_panel = 0;  // of the weights
 };
 
 struct LinearKernels {

@@ -381,7 +381,7 @@ class ManyRows {
   void finish(std::int64_t begin, std::int64_t end) {
     const std::int64_t first = begin_ * kManyRows;
     const std::int64_t rows = std::min(end_ * kManyRows, x_.count) - first;
-    const bool stream = has_whole_lines(task_);
+    const bool stream = streams_outputs(task_);
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t panel = begin; panel < end; ++panel) {
         const TileSums& sums = sums_[panel - begin][row / kManyRows];
@@ -400,7 +400,7 @@ class ManyRows {
 
   [[gnu::always_inline]] void stream_outputs(__m256 y, std::int64_t row, std::int64_t channel) {
     if (task_.bias != nullptr) y = V::add(y, V::load(task_.bias + channel));
-    _mm256_stream_ps(task_.output + row * task_.shape.rows + channel, y);
+    _mm256_stream_ps(task_.output.values + task_.output.index(row, channel), y);
   }
 
   const LinearTask& task_;

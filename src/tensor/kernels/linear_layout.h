@@ -82,11 +82,12 @@ inline void prefetch(const std::byte* from, std::int64_t bytes) {
   for (std::int64_t i = 0; i < bytes; i += kBlockBytes) __builtin_prefetch(from + i);
 }
 
-// Whether panels of outputs fill lines of the cache and nothing has to be read for them: such lines
-// may go past the caches, which have no room for the outputs of a layer anyway.
-inline bool has_whole_lines(const LinearTask& task) {
-  return task.shape.rows % kPanelRows == 0 && task.addend == nullptr &&
-         reinterpret_cast<std::uintptr_t>(task.output) % kBlockBytes == 0;
+// Whether outputs go past the caches, which have no room for those of a layer: where panels fill
+// lines of the cache and nothing has to be read for them.
+inline bool streams_outputs(const LinearTask& task) {
+  return !task.read_soon && task.addend == nullptr && task.shape.rows % kPanelRows == 0 &&
+         task.output.step % kPanelRows == 0 &&
+         reinterpret_cast<std::uintptr_t>(task.output.values) % kBlockBytes == 0;
 }
 
 // Kernels of the levels.

@@ -73,12 +73,12 @@ void multiply_row(const LinearTask& task, std::int64_t row, std::int64_t panel) 
   }
   const std::int64_t first = panel * kPanelRows;
   for (std::int64_t lane = 0; lane < std::min(kPanelRows, task.shape.rows - first); ++lane) {
-    const std::int64_t at = row * task.shape.rows + first + lane;
+    const std::int64_t at = task.output.index(row, first + lane);
     float y = sums[lane];
     if constexpr (format == PackedFormat::int8) y *= channel_scales(task.shape, weights)[lane];
     if (task.bias != nullptr) y += task.bias[first + lane];
     if (task.addend != nullptr) y += task.addend[at];
-    task.output[at] = y;
+    task.output.values[at] = y;
   }
 }
 

@@ -15,7 +15,7 @@
 namespace tru::tensor {
 namespace {
 
-// One row of the inputs, and what its prologue needs.
+// One row of the inputs, from the first channel that is asked for on, and what its prologue needs.
 struct RowSource {
   explicit RowSource(const float* row = nullptr) : x(row), second(row), bias(row) {}
 
@@ -52,8 +52,9 @@ float sum_of_squares(const float* x, std::int64_t count, float mean) {
 
 template <class F, Prologue prologue>
 RowSource row_source(const QuantizeTask& task, std::int64_t row) {
-  RowSource source{task.x + row * task.columns};
-  if constexpr (prologue == Prologue::swiglu) source.second = task.second + row * task.columns;
+  const std::int64_t first = task.x.index(row, task.begin_span * kSpanColumns);
+  RowSource source{task.x.values + first};
+  if constexpr (prologue == Prologue::swiglu) source.second = task.second + first;
   const auto count = static_cast<float>(task.columns);
   if constexpr (prologue == Prologue::layer_norm) {
     source.bias = task.bias;
@@ -126,6 +127,7 @@ struct PaddedGroup {
   }
 };
 
+// columns: of the row that there are.
 template <class F, Prologue prologue>
 void read_span(const RowSource& row, std::int64_t columns, std::int64_t first_group,
                std::int64_t groups, SpanValues& out) {
@@ -229,7 +231,7 @@ class TileRounding {
     for (std::int64_t r = 0; r < tile_.rows; ++r) {
       sources[r] = row_source<F, prologue>(task_, tile_.first + r);
     }
-    for (std::int64_t span = 0; span < out_.spans(); ++span) {
+    for (std::int64_t span = task_.begin_span; span < task_.end_span; ++span) {
       std::uint8_t& wide = out_.wide_groups(index_, span);
       wide = 0;
       for (std::int64_t r = 0; r < tile_.rows; ++r) add_row(sources[r], span, r, wide);
@@ -258,7 +260,9 @@ class TileRounding {
   void add_row(const RowSource& source, std::int64_t span, std::int64_t row, std::uint8_t& wide) {
     SpanValues values;
     const std::int64_t groups = groups_of(span);
-    read_span<F, prologue>(source, task_.columns, span * kSpanGroups, groups, values);
+    const std::int64_t before = task_.begin_span * kSpanColumns;
+    read_span<F, prologue>(source, task_.columns - before, (span - task_.begin_span) * kSpanGroups,
+                           groups, values);
     const SpanStep step = choose_step(values.largest, groups);
     std::int32_t span_sum = 0;
     for (std::int64_t g = 0; g < groups; ++g) {

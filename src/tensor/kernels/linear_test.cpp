@@ -72,15 +72,24 @@ std::vector<float> multiply(CpuLevel level, const Weights& w, const std::vector<
   const QuantizedRows rows = kernels.view(block.bytes, count, w.shape.columns);
   const std::int64_t tiles = rows.tiles();
   // In two parts, as two threads share it.
-  QuantizeTask part{x.data(), w.shape.columns, Prologue::none, nullptr, nullptr, 0, rows,
-                    0,        tiles / 2};
+  QuantizeTask part{.x = {x.data(), w.shape.columns},
+                    .columns = w.shape.columns,
+                    .out = rows,
+                    .end_tile = tiles / 2,
+                    .end_span = rows.spans()};
   kernels.quantize(part);
   part.begin_tile = part.end_tile;
   part.end_tile = tiles;
   kernels.quantize(part);
   std::vector<float> y(static_cast<std::size_t>(count * w.shape.rows), NAN);
-  LinearTask task{w.shape, w.packed.bytes, rows, extras.bias,         extras.addend, y.data(),
-                  0,       tiles,          0,    w.shape.panels() / 2};
+  LinearTask task{.shape = w.shape,
+                  .weights = w.packed.bytes,
+                  .inputs = rows,
+                  .bias = extras.bias,
+                  .addend = extras.addend,
+                  .output = {y.data(), w.shape.rows},
+                  .end_tile = tiles,
+                  .end_panel = w.shape.panels() / 2};
   kernels.multiply(task);
   task.begin_panel = task.end_panel;
   task.end_panel = w.shape.panels();
@@ -319,6 +328,69 @@ struct QuantizeCase {
   std::vector<double> expected;
 };
 
+// What graphs do with the inner layers of MLPs: some channels of some rows into memory that has
+// room for no more, and from there, quantised, to their place.
+TEST_P(Linear, PartsAreLikeTheWhole) {
+  constexpr std::int64_t kChannels = 600, kColumns = 130;
+  const Weights w({PackedFormat::int8, kChannels, kColumns},
+                  normal_values(kChannels * kColumns, 31));
+  for (const std::int64_t count : {1, 7, 50}) {
+    const auto x = normal_values(count * kColumns, 32);
+    const auto whole = multiply(GetParam(), w, x);
+    const LinearKernels& kernels = linear_kernels(GetParam(), count);
+    const Block input_block(kernels.quantized_bytes(count, kColumns));
+    const QuantizedRows inputs = kernels.view(input_block.bytes, count, kColumns);
+    const Block blocks[] = {Block(kernels.quantized_bytes(count, kChannels)),
+                            Block(kernels.quantized_bytes(count, kChannels))};
+    const QuantizedRows outputs[] = {kernels.view(blocks[0].bytes, count, kChannels),
+                                     kernels.view(blocks[1].bytes, count, kChannels)};
+    const std::int64_t tiles = inputs.tiles();
+    kernels.quantize({.x = {x.data(), kColumns},
+                      .columns = kColumns,
+                      .out = inputs,
+                      .end_tile = tiles,
+                      .end_span = inputs.spans()});
+    kernels.quantize({.x = {whole.data(), kChannels},
+                      .columns = kChannels,
+                      .prologue = Prologue::gelu_tanh,
+                      .out = outputs[0],
+                      .end_tile = tiles,
+                      .end_span = outputs[0].spans()});
+    for (std::int64_t span = 0; span < outputs[1].spans(); ++span) {
+      for (std::int64_t tile = 0; tile < tiles; tile += 2) {
+        const std::int64_t end_tile = std::min(tiles, tile + 2);
+        const std::int64_t first_row = tile * kernels.tile_rows;
+        const std::int64_t first_channel = span * kSpanColumns;
+        std::vector<float> part(static_cast<std::size_t>(2 * kernels.tile_rows * kSpanColumns));
+        kernels.multiply(
+            {.shape = w.shape,
+             .weights = w.packed.bytes,
+             .inputs = inputs,
+             .output = {part.data(), kSpanColumns, first_row, first_channel},
+             .read_soon = true,
+             .begin_tile = tile,
+             .end_tile = end_tile,
+             .begin_panel = first_channel / kPanelRows,
+             .end_panel = std::min(w.shape.panels(), (first_channel + kSpanColumns) / kPanelRows)});
+        kernels.quantize({.x = {part.data(), kSpanColumns, first_row, first_channel},
+                          .columns = kChannels,
+                          .prologue = Prologue::gelu_tanh,
+                          .out = outputs[1],
+                          .begin_tile = tile,
+                          .end_tile = end_tile,
+                          .begin_span = span,
+                          .end_span = span + 1});
+      }
+    }
+    std::vector<float> expected(kChannels), actual(kChannels);
+    for (std::int64_t row = 0; row < count; ++row) {
+      dequantize(outputs[0], row, kChannels, expected.data());
+      dequantize(outputs[1], row, kChannels, actual.data());
+      EXPECT_EQ(actual, expected) << count << " rows, row " << row;
+    }
+  }
+}
+
 // Each value within half a step, whatever is computed on the way.
 TEST_P(Linear, QuantisesWhatThePrologueSays) {
   for (const Prologue prologue : {Prologue::none, Prologue::gelu_tanh, Prologue::gelu_erf,
@@ -329,8 +401,15 @@ TEST_P(Linear, QuantisesWhatThePrologueSays) {
         const LinearKernels& kernels = linear_kernels(GetParam(), count);
         const Block block(kernels.quantized_bytes(count, columns));
         const QuantizedRows rows = kernels.view(block.bytes, count, columns);
-        kernels.quantize({c.x.data(), columns, prologue, c.second.data(), c.bias.data(), 1e-6f,
-                          rows, 0, rows.tiles()});
+        kernels.quantize({.x = {c.x.data(), columns},
+                          .columns = columns,
+                          .prologue = prologue,
+                          .second = c.second.data(),
+                          .bias = c.bias.data(),
+                          .epsilon = 1e-6f,
+                          .out = rows,
+                          .end_tile = rows.tiles(),
+                          .end_span = rows.spans()});
         std::vector<float> y(static_cast<std::size_t>(columns));
         for (std::int64_t row = 0; row < count; ++row) {
           dequantize(rows, row, columns, y.data());

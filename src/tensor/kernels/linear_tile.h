@@ -32,7 +32,7 @@ namespace {
     float y = lanes[i];
     if (task.bias != nullptr) y += task.bias[channel + i];
     if (task.addend != nullptr) y += task.addend[at + i];
-    task.output[at + i] = y;
+    task.output.values[at + i] = y;
   }
 }
 
@@ -41,12 +41,12 @@ template <class V>
 [[gnu::always_inline]] inline void store_outputs(const LinearTask& task, typename V::Float y,
                                                  std::int64_t row, std::int64_t channel) {
   constexpr std::int64_t kLanes = kPanelRows / V::kVectors;
-  const std::int64_t at = row * task.shape.rows + channel;
+  const std::int64_t at = task.output.index(row, channel);
   const std::int64_t left = std::min(kLanes, task.shape.rows - channel);
   if (left == kLanes) {
     if (task.bias != nullptr) y = V::add(y, V::load(task.bias + channel));
     if (task.addend != nullptr) y = V::add(y, V::load(task.addend + at));
-    V::store(task.output + at, y);
+    V::store(task.output.values + at, y);
     return;
   }
   float lanes[kLanes];
