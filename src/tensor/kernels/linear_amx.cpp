@@ -14,6 +14,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "tensor/kernels/linear_layout.h"
 
@@ -29,6 +30,7 @@ namespace {
 
 constexpr std::int64_t kBlockTiles = 16;  // whose sums are kept while the spans go by
 constexpr std::int64_t kShareTiles = 32;
+constexpr std::int64_t kNearBytes = std::int64_t{1} << 20;  // of inputs, in the L2 cache
 constexpr std::int64_t kPairRows = 2 * kAmxSide;
 constexpr std::int64_t kPairPanels = 2;
 constexpr std::int64_t kPairChannels = kPairPanels * kPanelRows;
@@ -166,24 +168,52 @@ template <PackedFormat format>
   }
 }
 
+// Where the outputs of two tiles' rows and two panels' channels go, and what becomes of the sums.
+struct PairOutputs {
+  std::int64_t rows;
+  float* output;        // of the first row and channel
+  const float* addend;  // the same, or null
+  std::int64_t step;    // floats from a row to the next
+  bool stream;          // past the caches
+  bool has_bias;
+  // By panel.
+  __m512 scales[kPairPanels], bias[kPairPanels];
+  __mmask16 lanes[kPairPanels];
+
+  [[gnu::always_inline]] void put(std::int64_t row, int p, __m512 sum) const {
+    const std::int64_t at = row * step + p * kPanelRows;
+    __m512 y = _mm512_mul_ps(sum, scales[p]);
+    if (has_bias) y = _mm512_add_ps(y, bias[p]);
+    if (addend != nullptr) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes[p], addend + at));
+    if (stream) {
+      _mm512_stream_ps(output + at, y);
+    } else {
+      _mm512_mask_storeu_ps(output + at, lanes[p], y);
+    }
+  }
+};
+
 // Products in memory that are still to be scaled and added up. Rows that a tile lacks are scaled
 // by what lies behind the others' scales.
 struct Unscaled {
   const PairDots* dots;
   PairSums* sums;
   bool first;  // of the sums
+  bool last;   // of the sums: what they come to goes to the outputs
   // By tile: the rows' steps and the sums of their multiples.
   const float* steps[2];
   const std::int32_t* input_sums[2];
   const float* weight_scales[kPairPanels];  // int4
+  const PairOutputs* outputs;
 };
 
 // kRows of them, all in tile t.
-template <PackedFormat format, bool kFirst, int kRows>
+template <PackedFormat format, bool kFirst, bool kLast, int kRows>
 [[gnu::always_inline]] inline void add_scaled(const Unscaled& from, int t, int row) {
   constexpr int kOffsetBits = std::countr_zero(static_cast<unsigned>(Layout<format>::kOffset));
-  const std::int32_t* dots = from.dots->values[t * kAmxSide + row];
-  float* sums = from.sums->values[t * kAmxSide + row];
+  const std::int64_t first = t * kAmxSide + row;
+  const std::int32_t* dots = from.dots->values[first];
+  float* sums = from.sums->values[first];
   const float* steps = from.steps[t] + row;
   const std::int32_t* input_sums = from.input_sums[t] + row;
 #pragma GCC unroll 4
@@ -199,17 +229,33 @@ template <PackedFormat format, bool kFirst, int kRows>
       }
       const __m512i dot = _mm512_sub_epi32(_mm512_load_si512(dots + at), offset);
       const __m512 before = kFirst ? _mm512_setzero_ps() : _mm512_load_ps(sums + at);
-      _mm512_store_ps(sums + at, _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, before));
+      const __m512 sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, before);
+      if constexpr (!kLast) {
+        _mm512_store_ps(sums + at, sum);
+      } else if (first + r < from.outputs->rows) {
+        from.outputs->put(first + r, p, sum);
+      }
     }
   }
 }
 
+// Calls run(first, last) with what `unscaled` says, known to the compiler.
+template <class Run>
+[[gnu::always_inline]] inline void with_place(const Unscaled& unscaled, const Run& run) {
+  using std::false_type, std::true_type;
+  if (unscaled.first) {
+    unscaled.last ? run(true_type(), true_type()) : run(true_type(), false_type());
+  } else {
+    unscaled.last ? run(false_type(), true_type()) : run(false_type(), false_type());
+  }
+}
+
 // Multiplies some groups and meanwhile scales earlier products.
-template <PackedFormat format, bool kFirst>
+template <PackedFormat format, bool kFirst, bool kLast>
 [[gnu::noinline]] void multiply_groups(const std::byte* const (&rows)[2],
                                        const std::byte* const (&weights)[kPairPanels],
-                                       std::int64_t groups, PairDots& dots, const Unscaled& earlier,
-                                       const std::byte* const (&next_rows)[2]) {
+                                       std::int64_t groups, PairDots& dots,
+                                       const Unscaled& earlier) {
   constexpr int kRowsPerStep = static_cast<int>(kPairRows / kSpanGroups);
   clear_sums();
 #pragma GCC unroll 8
@@ -217,11 +263,9 @@ template <PackedFormat format, bool kFirst>
     if (step < groups) {
       const std::int64_t at = step * kTileBytes;
       multiply_tiles(rows[0] + at, rows[1] + at, weights[0] + at, weights[1] + at);
-      prefetch(next_rows[0] + at, kTileBytes);
-      prefetch(next_rows[1] + at, kTileBytes);
     }
-    add_scaled<format, kFirst, kRowsPerStep>(earlier, step * kRowsPerStep / kAmxSide,
-                                             step * kRowsPerStep % kAmxSide);
+    add_scaled<format, kFirst, kLast, kRowsPerStep>(earlier, step * kRowsPerStep / kAmxSide,
+                                                    step * kRowsPerStep % kAmxSide);
   }
   store_sums(dots);
 }
@@ -234,7 +278,9 @@ class Block {
   Block(const LinearTask& task, std::int64_t begin, std::int64_t end, std::int64_t panel)
       : task_(task), panel_(panel) {
     for (std::int64_t tile = begin; tile < end; tile += 2) {
-      pairs_[pair_count_++] = InputPair(task.inputs, tile, end);
+      pairs_[pair_count_] = InputPair(task.inputs, tile, end);
+      prepare(pairs_[pair_count_], outputs_[pair_count_]);
+      ++pair_count_;
     }
   }
 
@@ -246,19 +292,19 @@ class Block {
       weights.read(task_, panel_, span, groups);
       memory_may_be_read_by_tiles();
       for (int pair = 0; pair < pair_count_; ++pair) {
-        if (task_.addend != nullptr && span + 1 == x.spans()) prefetch_addend(pairs_[pair]);
+        prefetch_weights(span, pair);
+        prefetch_addend(span, outputs_[pair]);
         for (std::int64_t g = 0; g < groups; g += kGroupsPerScale) {
           multiply(pair, weights, span, g, std::min(groups, g + kGroupsPerScale));
         }
       }
     }
-    for (int row = 0; row < kAmxSide; row += 8) {
-      for (int t = 0; t < 2; ++t) {
-        unscaled_.first ? add_scaled<format, true, 8>(unscaled_, t, row)
-                        : add_scaled<format, false, 8>(unscaled_, t, row);
+    with_place(unscaled_, [this](auto first, auto last) {
+      for (int row = 0; row < kAmxSide; row += 8) {
+        add_scaled<format, first, last, 8>(unscaled_, 0, row);
+        add_scaled<format, first, last, 8>(unscaled_, 1, row);
       }
-    }
-    for (int pair = 0; pair < pair_count_; ++pair) finish(pairs_[pair], sums_[pair]);
+    });
   }
 
  private:
@@ -270,15 +316,11 @@ class Block {
     const QuantizedRows& x = task_.inputs;
     const std::byte* values = x.values + (span * kSpanGroups + begin) * kTileBytes;
     const std::byte* rows[2] = {values + pair.values[0], values + pair.values[1]};
-    const bool last = index + 1 == pair_count_;
-    const InputPair& next = pairs_[last ? 0 : index + 1];
-    const std::byte* next_values = values + (last ? kSpanGroups * kTileBytes : 0);
-    const std::byte* next_rows[2] = {next_values + next.values[0], next_values + next.values[1]};
     const std::byte* tiles[kPairPanels] = {weights.tile(0, begin), weights.tile(1, begin)};
     PairDots& dots = dots_[turn_];
-    const auto run =
-        unscaled_.first ? multiply_groups<format, true> : multiply_groups<format, false>;
-    run(rows, tiles, end - begin, dots, unscaled_, next_rows);
+    with_place(unscaled_, [&](auto first, auto last) {
+      multiply_groups<format, first, last>(rows, tiles, end - begin, dots, unscaled_);
+    });
     const unsigned all = (1u << end) - (1u << begin);
     const unsigned wide = x.wide_groups(pair.tiles[0], span) | x.wide_groups(pair.tiles[1], span);
     if ((wide & all) != 0) [[unlikely]] {
@@ -287,6 +329,8 @@ class Block {
     unscaled_.dots = &dots;
     unscaled_.sums = &sums_[index];
     unscaled_.first = span == 0 && begin == 0;
+    unscaled_.last = span * kSpanGroups + end == x.groups;
+    unscaled_.outputs = &outputs_[index];
     for (int i = 0; i < 2; ++i) {
       const std::int64_t scale = pair.scales[i] + span * pair.tile_rows[i];
       unscaled_.steps[i] = x.scales + scale;
@@ -299,52 +343,53 @@ class Block {
     turn_ = 1 - turn_;
   }
 
-  // Its rows are far apart: their lines are fetched while the last sums are still computed.
-  void prefetch_addend(const InputPair& pair) const {
-    const std::int64_t first = pair.tiles[0] * kAmxSide * task_.shape.rows + panel_ * kPanelRows;
-    for (std::int64_t r = 0; r < pair.count; ++r) {
-      const float* row = task_.addend + first + r * task_.shape.rows;
-      __builtin_prefetch(row);
-      __builtin_prefetch(row + kPanelRows);
+  // A part of what comes after a span's weights, into the L2 cache.
+  void prefetch_weights(std::int64_t span, int pair) const {
+    constexpr std::int64_t kSpanBytes = kSpanGroups * Layout<format>::kBlocksPerGroup * kBlockBytes;
+    constexpr std::int64_t kPart = kSpanBytes / (kBlockTiles / 2);
+    const auto panel_bytes = static_cast<std::int64_t>(task_.shape.panel_bytes());
+    const bool last = span + 1 == task_.inputs.spans();
+    const std::byte* next = task_.weights + (panel_ + (last ? kPairPanels : 0)) * panel_bytes +
+                            (last ? 0 : (span + 1) * kSpanBytes) + pair * kPart;
+    for (std::int64_t i = 0; i < kPart; i += kBlockBytes) {
+      __builtin_prefetch(next + i, 0, 2);
+      __builtin_prefetch(next + panel_bytes + i, 0, 2);
     }
   }
 
-  // Scales, bias and addend, then into memory.
-  void finish(const InputPair& pair, const PairSums& sums) const {
+  // A part of what is added to the outputs: its rows are far apart.
+  void prefetch_addend(std::int64_t span, const PairOutputs& outputs) const {
+    if (outputs.addend == nullptr) return;
+    const std::int64_t spans = task_.inputs.spans();
+    const std::int64_t end = outputs.rows * (span + 1) / spans;
+    for (std::int64_t row = outputs.rows * span / spans; row < end; ++row) {
+      __builtin_prefetch(outputs.addend + row * outputs.step, 0, 2);
+      __builtin_prefetch(outputs.addend + row * outputs.step + kPanelRows, 0, 2);
+    }
+  }
+
+  void prepare(const InputPair& pair, PairOutputs& to) const {
     const std::int64_t panels = std::min(kPairPanels, task_.end_panel - panel_);
-    __m512 scales[kPairPanels], bias[kPairPanels];
-    __mmask16 lanes[kPairPanels];
     for (std::int64_t p = 0; p < kPairPanels; ++p) {
       const std::int64_t panel = panel_ + std::min(p, panels - 1);
       const std::int64_t channel = panel * kPanelRows;
       const std::byte* weights =
           task_.weights + panel * static_cast<std::int64_t>(task_.shape.panel_bytes());
       const std::int64_t left = std::min(kPanelRows, task_.shape.rows - channel);
-      lanes[p] = p < panels ? static_cast<__mmask16>((1u << left) - 1) : 0;
-      scales[p] = format == PackedFormat::int8
-                      ? _mm512_loadu_ps(channel_scales(task_.shape, weights))
-                      : _mm512_set1_ps(1);
-      bias[p] = task_.bias == nullptr ? _mm512_setzero_ps()
-                                      : _mm512_maskz_loadu_ps(lanes[p], task_.bias + channel);
+      to.lanes[p] = p < panels ? static_cast<__mmask16>((1u << left) - 1) : 0;
+      to.scales[p] = format == PackedFormat::int8
+                         ? _mm512_loadu_ps(channel_scales(task_.shape, weights))
+                         : _mm512_set1_ps(1);
+      to.bias[p] = task_.bias == nullptr ? _mm512_setzero_ps()
+                                         : _mm512_maskz_loadu_ps(to.lanes[p], task_.bias + channel);
     }
-    const bool stream = panels == kPairPanels && has_whole_lines(task_);
-    std::int64_t at = pair.tiles[0] * kAmxSide * task_.shape.rows + panel_ * kPanelRows;
-    for (std::int64_t r = 0; r < pair.count; ++r, at += task_.shape.rows) {
-#pragma GCC unroll 2
-      for (std::int64_t p = 0; p < kPairPanels; ++p) {
-        const std::int64_t i = p * kPanelRows;
-        __m512 y = _mm512_mul_ps(_mm512_load_ps(sums.values[r] + i), scales[p]);
-        if (task_.bias != nullptr) y = _mm512_add_ps(y, bias[p]);
-        if (task_.addend != nullptr) {
-          y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes[p], task_.addend + at + i));
-        }
-        if (stream) {
-          _mm512_stream_ps(task_.output + at + i, y);
-        } else {
-          _mm512_mask_storeu_ps(task_.output + at + i, lanes[p], y);
-        }
-      }
-    }
+    const std::int64_t at = task_.output.index(pair.tiles[0] * kAmxSide, panel_ * kPanelRows);
+    to.has_bias = task_.bias != nullptr;
+    to.rows = pair.count;
+    to.output = task_.output.values + at;
+    to.addend = task_.addend == nullptr ? nullptr : task_.addend + at;
+    to.step = task_.output.step;
+    to.stream = panels == kPairPanels && streams_outputs(task_);
   }
 
   const LinearTask& task_;
@@ -352,6 +397,7 @@ class Block {
   int pair_count_ = 0;
   int turn_ = 0;
   InputPair pairs_[kBlockTiles / 2];
+  PairOutputs outputs_[kBlockTiles / 2];
   PairDots dots_[2];
   PairSums sums_[kBlockTiles / 2];
   SpanWeights<format> weights_[2];  // of this span and the one before
@@ -359,16 +405,24 @@ class Block {
   Unscaled unscaled_{&dots_[1],
                      &sums_[0],
                      true,
+                     false,
                      {kNoScales, kNoScales},
                      {kNoSums, kNoSums},
-                     {kNoScales, kNoScales}};
+                     {kNoScales, kNoScales},
+                     nullptr};
 };
 
+// Some rows, as many as the L2 cache has room for, against all panels, then the next rows.
 template <PackedFormat format>
 void multiply_format(const LinearTask& task) {
-  for (std::int64_t panel = task.begin_panel; panel < task.end_panel; panel += kPairPanels) {
-    for (std::int64_t tile = task.begin_tile; tile < task.end_tile; tile += kBlockTiles) {
-      Block<format>(task, tile, std::min(task.end_tile, tile + kBlockTiles), panel).run();
+  const std::int64_t blocks = kNearBytes / (task.inputs.groups * kTileBytes * kBlockTiles);
+  const std::int64_t near = std::max<std::int64_t>(1, blocks) * kBlockTiles;
+  for (std::int64_t begin = task.begin_tile; begin < task.end_tile; begin += near) {
+    const std::int64_t end = std::min(begin + near, task.end_tile);
+    for (std::int64_t panel = task.begin_panel; panel < task.end_panel; panel += kPairPanels) {
+      for (std::int64_t tile = begin; tile < end; tile += kBlockTiles) {
+        Block<format>(task, tile, std::min(end, tile + kBlockTiles), panel).run();
+      }
     }
   }
 }
