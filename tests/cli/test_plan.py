@@ -20,14 +20,21 @@ def hour(ffmpeg):
     return ffmpeg("hour.mp4", "-stream_loop", "59", "-i", minute, "-c", "copy")
 
 
-def test_a_plan_for_an_hour_decodes_nothing(tru, hour, model):
-    """It takes a second at most; decoding the 108,000 frames would take minutes."""
+def seconds_at_work():
+    """Processor time of all programs that the tests have run: busy neighbours do not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 
-    result = tru("plan", hour, *model(), "--json", preexec_fn=limit)
-    assert result.returncode == 0, result.stderr
+def test_an_hour_is_planned_in_under_a_second(tru, hour, model):
+    tru("plan", hour, *model())  # the file's pages are cached from here on
+    times = []
+    for _ in range(3):
+        begin = seconds_at_work()
+        result = tru("plan", hour, *model(), "--json")
+        times.append(seconds_at_work() - begin)
+    print("processor seconds:", *(f"{t:.2f}" for t in times))
+    assert 0 < min(times) < 1
     report = json.loads(result.stdout)["video_report"][0]
     assert report["frames_total"] == 108000
     assert (len(report["frames"]), report["limits"][0]) == (768, "max_frames")
