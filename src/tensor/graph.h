@@ -25,6 +25,11 @@ using ContextPtr = std::unique_ptr<ggml_context, ContextDeleter>;
 // A context for `max_tensors` tensor headers, without data.
 ContextPtr make_context(std::size_t max_tensors);
 
+// The values of an f32 tensor; null of null.
+inline const float* floats_of(const ggml_tensor* tensor) {
+  return tensor == nullptr ? nullptr : static_cast<const float*>(tensor->data);
+}
+
 // The growing buffer that graphs of one kind (vision, language) compute in.
 class Workspace {
  public:

@@ -71,7 +71,7 @@ void run_inner(ggml_tensor* dst, int thread, int, void* state) {
   LinearTask product{.shape = inner.shape};
   product.inputs =
       kernels.view(static_cast<std::byte*>(dst->src[0]->data), inner.count, inner.shape.columns);
-  product.bias = inner.bias == nullptr ? nullptr : static_cast<const float*>(inner.bias->data);
+  product.bias = floats_of(inner.bias);
   product.output.step = kSpanColumns;
   product.read_soon = true;
 

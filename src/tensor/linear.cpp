@@ -24,10 +24,6 @@ std::int64_t panels_per_piece(std::int64_t panels, int threads) {
   return std::clamp<std::int64_t>(panels / (4 * threads), 2, 16) / 2 * 2;
 }
 
-const float* floats_of(const ggml_tensor* tensor) {
-  return tensor == nullptr ? nullptr : static_cast<const float*>(tensor->data);
-}
-
 // sources: weights, quantised x and what there is of bias and addend.
 void run_product(ggml_tensor* dst, int, int threads, void* state) {
   auto& product = *static_cast<Product*>(state);

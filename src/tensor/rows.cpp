@@ -27,10 +27,6 @@ ggml_tensor* elementwise(Graph& graph, ggml_tensor* x, ElementwiseKernel kernel)
                                   &graph.keep<ElementwiseKernel>(kernel));
 }
 
-const float* floats_of(const ggml_tensor* tensor) {
-  return tensor == nullptr ? nullptr : static_cast<const float*>(tensor->data);
-}
-
 }  // namespace
 
 const LinearKernels& chosen_linear_kernels(std::int64_t count) {
