@@ -89,6 +89,66 @@ float score_scale(const ggml_tensor* q) {
   return 1.0f / std::sqrt(static_cast<float>(q->ne[0]));
 }
 
+std::int64_t parts_of(std::int64_t keys) {
+  return (keys + kAttentionPartKeys - 1) / kAttentionPartKeys;
+}
+
+// One row of each batch: parts of the keys, the next for whichever thread is free. Who ends the
+// last one joins all.
+struct RowState {
+  std::atomic<std::int64_t> next_part = 0;
+  std::atomic<std::int64_t> parts_done = 0;
+};
+
+// sources: q, k, v. dst: the output, and behind it the parts.
+void run_row(ggml_tensor* dst, int, int, void* user) {
+  auto& state = *static_cast<RowState*>(user);
+  const ggml_tensor* q = dst->src[0];
+  const ggml_tensor* k = dst->src[1];
+  const ggml_tensor* v = dst->src[2];
+  const std::int64_t heads = q->ne[1], head_dim = q->ne[0], batches = q->ne[3], keys = k->ne[2];
+  const std::int64_t parts = parts_of(keys);
+  auto* output = static_cast<float*>(dst->data);
+  float* block = output + batches * heads * head_dim;
+  std::vector<float> scores(static_cast<std::size_t>(heads * kAttentionPartKeys));
+  for (auto next = state.next_part++; next < batches * parts; next = state.next_part++) {
+    const std::int64_t batch = next / parts, first = next % parts * kAttentionPartKeys;
+    RowAttentionTask task{};
+    task.head_dim = head_dim;
+    task.heads = heads;
+    task.key_heads = k->ne[1];
+    task.query = reinterpret_cast<const float*>(head_rows(q, 0, batch).data);
+    task.query_step = static_cast<std::int64_t>(q->nb[1] / sizeof(float));
+    task.keys = head_rows(k, 0, batch);
+    task.values = head_rows(v, 0, batch);
+    task.key_step = static_cast<std::int64_t>(k->nb[1]);
+    task.value_step = static_cast<std::int64_t>(v->nb[1]);
+    task.scale = score_scale(q);
+    task.scores = scores.data();
+    kernels().attend_row(task, first, std::min(kAttentionPartKeys, keys - first),
+                         part_at(block, next, heads, head_dim));
+    if (++state.parts_done < batches * parts) continue;
+    for (std::int64_t b = 0; b < batches; ++b) {
+      join_parts(block + b * parts * part_floats(heads, head_dim), parts, heads, head_dim,
+                 output + b * heads * head_dim);
+    }
+  }
+}
+
+ggml_tensor* row_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v) {
+  const std::int64_t heads = q->ne[1], head_dim = q->ne[0], batches = q->ne[3];
+  const std::int64_t width = heads * head_dim;
+  graph.add_flop(4.0 * static_cast<double>(width * batches * k->ne[2]));
+  ggml_tensor* sources[] = {q, k, v};
+  ggml_tensor* both =
+      ggml_custom_4d(graph.context(), GGML_TYPE_F32,
+                     batches * (width + parts_of(k->ne[2]) * part_floats(heads, head_dim)), 1, 1, 1,
+                     sources, 3, run_row, GGML_N_TASKS_MAX, &graph.keep<RowState>());
+  return ggml_view_3d(graph.context(), both, width, 1, batches,
+                      static_cast<std::size_t>(width) * sizeof(float),
+                      static_cast<std::size_t>(width) * sizeof(float), 0);
+}
+
 }  // namespace
 
 ggml_tensor* attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
@@ -97,9 +157,14 @@ ggml_tensor* attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor
   TRU_ASSERT(q->nb[0] == ggml_type_size(q->type) && k->nb[0] == ggml_type_size(k->type) &&
              v->nb[0] == ggml_type_size(v->type));
   TRU_ASSERT(q->ne[1] % k->ne[1] == 0 && k->ne[2] == v->ne[2]);
+  TRU_ASSERT(!visibility.causal || visibility.past + q->ne[2] <= k->ne[2]);
+  // Of a causal batch's only row that sees all keys, or of one that is not causal.
+  const bool all_visible = !visibility.causal || visibility.past + 1 == k->ne[2];
+  if (q->ne[2] == 1 && all_visible && k->type == v->type && padded_to_lanes(q->ne[0]) == q->ne[0]) {
+    return row_attention(graph, q, k, v);
+  }
   auto& state = graph.keep<AttentionState>(q->ne[0], q->ne[1], k->ne[1], q->ne[2], k->ne[2],
                                            q->ne[3], visibility);
-  TRU_ASSERT(!visibility.causal || visibility.past + state.rows <= state.keys);
   const auto bytes = static_cast<std::int64_t>(kernels().packed_bytes(state.head_dim, state.keys));
   ggml_tensor* rows[] = {k, v};
   ggml_tensor* packed =

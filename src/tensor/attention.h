@@ -1,4 +1,4 @@
-// Softmax attention in a graph: an operator with kernels of our own, and ggml's operators.
+// Softmax attention in a graph: operators with kernels of our own, and ggml's operators.
 #pragma once
 
 #include <cstdint>

@@ -185,7 +185,7 @@ ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggm
     return ggml_view_3d(context, cache, head_dim, config_.num_key_value_heads, tokens, head_bytes,
                         cache->nb[1], 0);
   };
-  if (a.o_proj.weight.packed && rows.count > 1) {
+  if (a.o_proj.weight.packed) {
     const std::int64_t tokens = rows.past + rows.count;
     return a.o_proj(graph,
                     tensor::attention(graph, q, stored(keys, tokens), stored(values, tokens),

@@ -1,6 +1,6 @@
-// Softmax attention for many query rows at once, on the CPU.
+// Softmax attention on the CPU: for many query rows at once, and for one.
 //
-// Keys and values are packed once for all queries that look at them, in panels of 16 lanes of
+// Many: keys and values are packed once for all queries that look at them, in panels of 16 lanes of
 // 4-byte words, as linear layers' weights are: a word holds one f32 number, two bf16 ones or two
 // 16-bit multiples of their row's unit, by the level. A block of query rows computes all its
 // scores, their softmax in f32, and the sum of values; scores of a block stay in the cache, and
@@ -59,6 +59,37 @@ struct AttentionTask {
   CacheLine* scratch;  // scratch_lines(head_dim, padded_keys)
 };
 
+// One row of all heads of a query. Keys and values are rows of all key heads as they come, both f32
+// or both f16; consecutive heads share a key head.
+struct RowAttentionTask {
+  std::int64_t head_dim;  // whole lanes: padded_to_lanes() of it is the same
+  std::int64_t heads, key_heads;
+  const float* query;                 // of the first head
+  std::int64_t query_step;            // floats from head to head
+  HeadRows keys, values;              // of the first key head
+  std::int64_t key_step, value_step;  // bytes from key head to key head
+  float scale;
+  float* scores;  // scratch: [heads][kAttentionPartKeys]
+};
+
+// Keys that one part of a row's attention sees at most: parts are shared among threads.
+inline constexpr std::int64_t kAttentionPartKeys = 128;
+
+// What a row's attention to some of its keys comes to.
+struct AttentionPart {
+  float* values;   // [heads][head_dim], each value times e^(score - largest), added up
+  float* largest;  // [heads], of the scores
+  float* sums;     // [heads], of e^(score - largest)
+};
+
+// The index-th part in a block of parts of part_floats() each.
+std::int64_t part_floats(std::int64_t heads, std::int64_t head_dim);
+AttentionPart part_at(float* block, std::int64_t index, std::int64_t heads, std::int64_t head_dim);
+
+// The attention to the keys of all parts: output [heads][head_dim].
+void join_parts(float* block, std::int64_t parts, std::int64_t heads, std::int64_t head_dim,
+                float* output);
+
 struct AttentionKernels {
   std::int64_t values_per_word;
   std::int64_t rows;  // of queries that one call takes
@@ -66,6 +97,9 @@ struct AttentionKernels {
   void (*pack)(const HeadRows& keys, const HeadRows& values, std::int64_t first, std::int64_t count,
                const PackedHead& head);
   void (*attend)(const AttentionTask& task);
+  // To keys [first, first + count), at most kAttentionPartKeys of them.
+  void (*attend_row)(const RowAttentionTask& task, std::int64_t first, std::int64_t count,
+                     const AttentionPart& part);
 
   // Bytes of a head's keys and of its values: the same.
   std::size_t packed_bytes(std::int64_t head_dim, std::int64_t keys) const;

@@ -13,6 +13,7 @@
 #pragma GCC target("amx-tile,amx-bf16")
 
 #include "tensor/kernels/amx_tiles.h"
+#include "tensor/kernels/attention_row.h"
 #include "tensor/kernels/attention_tile.h"
 #include "tensor/kernels/floats_avx512.h"
 
@@ -114,7 +115,7 @@ void attend_with_tiles(const AttentionTask& task) {
 }  // namespace
 
 const AttentionKernels kAmxAttention = {Amx::kValues, AmxBlocks::kRows, pack<Amx>,
-                                        attend_with_tiles};
+                                        attend_with_tiles, attend_row<FloatsAvx512>};
 
 }  // namespace tru::tensor
 

@@ -28,7 +28,7 @@ struct Avx2 : Shorts256 {
 }  // namespace
 
 const AttentionKernels kAvx2Attention = {Avx2::kValues, Avx2::Blocks::kRows, pack<Avx2>,
-                                         attend<Avx2>};
+                                         attend<Avx2>, attend_row<FloatsAvx2>};
 
 }  // namespace tru::tensor
 

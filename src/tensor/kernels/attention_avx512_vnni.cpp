@@ -12,6 +12,7 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 
+#include "tensor/kernels/attention_row.h"
 #include "tensor/kernels/attention_tile.h"
 #include "tensor/kernels/floats_avx512.h"
 #include "tensor/kernels/pinned.h"
@@ -50,7 +51,8 @@ struct Avx512Vnni : HalfWords<FloatsAvx512> {
 }  // namespace
 
 const AttentionKernels kAvx512VnniAttention = {Avx512Vnni::kValues, Avx512Vnni::Blocks::kRows,
-                                               pack<Avx512Vnni>, attend<Avx512Vnni>};
+                                               pack<Avx512Vnni>, attend<Avx512Vnni>,
+                                               attend_row<FloatsAvx512>};
 
 }  // namespace tru::tensor
 

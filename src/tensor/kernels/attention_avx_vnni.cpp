@@ -28,7 +28,7 @@ struct AvxVnni : Shorts256 {
 }  // namespace
 
 const AttentionKernels kAvxVnniAttention = {AvxVnni::kValues, AvxVnni::Blocks::kRows, pack<AvxVnni>,
-                                            attend<AvxVnni>};
+                                            attend<AvxVnni>, attend_row<FloatsAvx2>};
 
 }  // namespace tru::tensor
 

@@ -1,5 +1,6 @@
 // Attention in plain C++: for processors without a level of their own. Lanes are loops that the
 // compiler may turn into what vector code the baseline has.
+#include "tensor/kernels/attention_row.h"
 #include "tensor/kernels/attention_tile.h"
 #include "tensor/kernels/floats_portable.h"
 
@@ -36,6 +37,7 @@ struct Portable : FloatWords<FloatsPortable> {
 }  // namespace
 
 const AttentionKernels kPortableAttention = {Portable::kValues, Portable::Blocks::kRows,
-                                             pack<Portable>, attend<Portable>};
+                                             pack<Portable>, attend<Portable>,
+                                             attend_row<FloatsPortable>};
 
 }  // namespace tru::tensor

@@ -1,8 +1,11 @@
 #include "tensor/kernels/attention.h"
 
+#include <ggml.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -81,6 +84,65 @@ std::vector<float> attend(CpuLevel level, const Case& c, const std::vector<float
 double tolerance(CpuLevel level) {
   if (level == CpuLevel::amx) return 0.03;
   return attention_kernels(level).values_per_word == 1 ? 4e-6 : 1.5e-3;
+}
+
+// One row of some heads, of keys and values in f16 or f32 that lie apart as in a cache.
+struct RowCase {
+  std::int64_t head_dim, heads, key_heads, keys;
+  bool f16;
+};
+
+// A number as keys and values have it, and its bytes.
+float stored(float value, bool f16, std::byte* to) {
+  if (!f16) {
+    std::memcpy(to, &value, sizeof value);
+    return value;
+  }
+  const ggml_fp16_t half = ggml_fp32_to_fp16(value);
+  std::memcpy(to, &half, sizeof half);
+  return ggml_fp16_to_fp32(half);
+}
+
+// [keys][key heads][head_dim] of `values`, which become what is stored. What lies between is NAN.
+std::vector<std::byte> stored_rows(const RowCase& c, std::vector<float>& values,
+                                   std::int64_t row_bytes) {
+  std::vector<std::byte> rows(static_cast<std::size_t>(c.keys * row_bytes), std::byte{0xFF});
+  const std::int64_t width = c.key_heads * c.head_dim;
+  for (std::int64_t i = 0; i < c.keys * width; ++i) {
+    float& value = values[static_cast<std::size_t>(i)];
+    value = stored(
+        value, c.f16,
+        &rows[static_cast<std::size_t>(i / width * row_bytes + i % width * (c.f16 ? 2 : 4))]);
+  }
+  return rows;
+}
+
+std::vector<float> attend_row(CpuLevel level, const RowCase& c, const std::vector<float>& q,
+                              const std::vector<std::byte>& k, const std::vector<std::byte>& v,
+                              std::int64_t row_bytes) {
+  const std::int64_t step = c.head_dim * (c.f16 ? 2 : 4);
+  const std::int64_t parts = (c.keys + kAttentionPartKeys - 1) / kAttentionPartKeys;
+  std::vector<float> scores(static_cast<std::size_t>(c.heads * kAttentionPartKeys), NAN);
+  std::vector<float> block(static_cast<std::size_t>(parts * part_floats(c.heads, c.head_dim)), NAN);
+  const RowAttentionTask task{c.head_dim,
+                              c.heads,
+                              c.key_heads,
+                              q.data(),
+                              c.head_dim,
+                              {k.data(), row_bytes, c.f16},
+                              {v.data(), row_bytes, c.f16},
+                              step,
+                              step,
+                              1 / std::sqrt(static_cast<float>(c.head_dim)),
+                              scores.data()};
+  for (std::int64_t p = 0; p < parts; ++p) {
+    const std::int64_t first = p * kAttentionPartKeys;
+    attention_kernels(level).attend_row(task, first, std::min(kAttentionPartKeys, c.keys - first),
+                                        part_at(block.data(), p, c.heads, c.head_dim));
+  }
+  std::vector<float> out(q.size(), NAN);
+  join_parts(block.data(), parts, c.heads, c.head_dim, out.data());
+  return out;
 }
 
 class Attention : public testing::TestWithParam<CpuLevel> {
@@ -164,6 +226,54 @@ TEST_P(Attention, TakesZeros) {
   expect_formula(c, no_queries, zeros, zeros, 0);
   expect_formula(c, no_queries, zeros, rows, tolerance(GetParam()));
   expect_formula(c, {rows.begin(), rows.begin() + 3 * 64}, rows, zeros, 0);
+}
+
+TEST_P(Attention, OfOneRowIsTheFormula) {
+  for (const RowCase& c : std::vector<RowCase>{{32, 1, 1, 1, true},
+                                               {64, 4, 2, 3, false},
+                                               {64, 3, 1, 129, true},
+                                               {96, 12, 2, 128, false},
+                                               {128, 16, 8, 300, true},
+                                               {128, 8, 1, 1001, true},
+                                               {512, 7, 1, 20, true}}) {
+    const auto size = [&](std::int64_t heads) { return heads * c.head_dim; };
+    const auto q = normal_values(size(c.heads), 11);
+    auto k = normal_values(c.keys * size(c.key_heads), 12);
+    auto v = normal_values(c.keys * size(c.key_heads), 13);
+    const std::int64_t row_bytes = size(c.key_heads) * (c.f16 ? 2 : 4) + 32;
+    const auto key_rows = stored_rows(c, k, row_bytes), value_rows = stored_rows(c, v, row_bytes);
+    const auto out = attend_row(GetParam(), c, q, key_rows, value_rows, row_bytes);
+    const auto head_of = [&](const std::vector<float>& rows, std::int64_t head) {
+      std::vector<float> one;
+      for (std::int64_t key = 0; key < c.keys; ++key) {
+        const auto from = rows.begin() + (key * c.key_heads + head) * c.head_dim;
+        one.insert(one.end(), from, from + c.head_dim);
+      }
+      return one;
+    };
+    for (std::int64_t h = 0; h < c.heads; ++h) {
+      const std::int64_t key_head = h / (c.heads / c.key_heads);
+      const auto first = q.begin() + h * c.head_dim;
+      const auto expected = exact({c.head_dim, 1, c.keys, false}, {first, first + c.head_dim},
+                                  head_of(k, key_head), head_of(v, key_head));
+      for (std::int64_t i = 0; i < c.head_dim; ++i) {
+        ASSERT_NEAR(out[static_cast<std::size_t>(h * c.head_dim + i)],
+                    expected[static_cast<std::size_t>(i)], 2e-6)
+            << c.head_dim << " " << c.heads << " " << c.key_heads << " " << c.keys;
+      }
+    }
+  }
+}
+
+// Scores beyond what e^x holds, the largest in another part than the first.
+TEST_P(Attention, OfOneRowTakesLargeScores) {
+  const RowCase c{64, 2, 1, 300, true};
+  const std::vector<float> q(2 * 64, 50.0f);
+  auto k = normal_values(300 * 64, 14), v = normal_values(300 * 64, 15);
+  std::fill_n(k.begin() + 200 * 64, 64, 100.0f);
+  const auto keys = stored_rows(c, k, 64 * 2), values = stored_rows(c, v, 64 * 2);
+  const auto out = attend_row(GetParam(), c, q, keys, values, 64 * 2);
+  for (std::size_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i], v[200 * 64 + i % 64]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, Attention, testing::ValuesIn(supported_cpu_levels()),

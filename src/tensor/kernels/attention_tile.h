@@ -23,6 +23,7 @@
 #include <limits>
 
 #include "tensor/kernels/attention.h"
+#include "tensor/kernels/f16.h"
 #include "tensor/kernels/float_math.h"
 
 namespace tru::tensor {
@@ -70,15 +71,6 @@ constexpr float kLargestValue = 2047;
 constexpr float kLargestPower = 32767;
 constexpr std::int64_t kChunk = 2048;
 constexpr float kPowerSum = (1 << 20) - kChunk;
-
-inline float f16_value(std::uint16_t bits) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
-  const std::uint32_t magnitude = bits & 0x7FFF;
-  // Shifted into place, the exponent is 112 too small; the product puts that right, subnormals
-  // included.
-  const float value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
-}
 
 // A row as floats and zeros behind them, `width` in all: where it is, or in `buffer`.
 inline const float* row_floats(const HeadRows& rows, std::int64_t row, std::int64_t count,

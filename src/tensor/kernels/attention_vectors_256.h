@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tensor/kernels/attention_row.h"
 #include "tensor/kernels/attention_tile.h"
 #include "tensor/kernels/floats_avx2.h"
 #include "tensor/kernels/pinned.h"

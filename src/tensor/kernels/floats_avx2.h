@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tru::tensor {
@@ -14,6 +15,9 @@ struct FloatsAvx2 {
   static constexpr std::int64_t kLanes = 8;
 
   static Float load(const float* p) { return _mm256_loadu_ps(p); }
+  static Float load_f16(const std::byte* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
   static void store(float* p, Float value) { _mm256_storeu_ps(p, value); }
   static Float set1(float value) { return _mm256_set1_ps(value); }
   static Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 // GCC 12 takes its own _mm512_undefined_ps() for a mistake (GCC bug 105593).
@@ -18,6 +19,9 @@ struct FloatsAvx512 {
   static constexpr std::int64_t kLanes = 16;
 
   static Float load(const float* p) { return _mm512_loadu_ps(p); }
+  static Float load_f16(const std::byte* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
   static void store(float* p, Float value) { _mm512_storeu_ps(p, value); }
   static Float set1(float value) { return _mm512_set1_ps(value); }
   static Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }

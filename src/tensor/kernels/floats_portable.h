@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "tensor/kernels/f16.h"
 
 namespace tru::tensor {
 namespace {
@@ -20,6 +23,11 @@ struct FloatsPortable {
     Float value;
     std::memcpy(&value, p, sizeof value);
     return value;
+  }
+  static Float load_f16(const std::byte* p) {
+    std::uint16_t bits[kLanes];
+    std::memcpy(bits, p, sizeof bits);
+    return Float{f16_value(bits[0]), f16_value(bits[1]), f16_value(bits[2]), f16_value(bits[3])};
   }
   static void store(float* p, Float value) { std::memcpy(p, &value, sizeof value); }
   static Float set1(float value) { return Float{value, value, value, value}; }

@@ -7,18 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/kernels/f16.h"
 #include "tensor/kernels/floats_portable.h"
 #include "tensor/kernels/linear_layout.h"
 
 namespace tru::tensor {
 namespace {
-
-float f16_to_f32(std::uint16_t bits) {
-  const std::uint32_t exponent = bits >> 10 & 0x1F;
-  const std::uint32_t mantissa = bits & 0x3FF;
-  if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-24f;
-  return std::bit_cast<float>((exponent + 112) << 23 | mantissa << 13);
-}
 
 // A scale: not negative and finite. To the nearest that is not below, so that no weight overflows.
 std::uint16_t scale_to_f16(float scale) {
@@ -96,7 +90,7 @@ void pack_int4(const PackedShape& shape, const float* values, std::int64_t row, 
     const std::int64_t first = group * kGroupColumns;
     const std::int64_t count = std::min(kGroupColumns, shape.columns - first);
     const std::uint16_t bits = scale_to_f16(largest_magnitude(values + first, count) / 7.0f);
-    const float scale = f16_to_f32(bits);
+    const float scale = f16_value(bits);
     const std::int64_t at = block_bytes(shape) + (group * kPanelRows + row) * 2;
     std::memcpy(panel + at, &bits, sizeof bits);
     for (std::int64_t column = first; column < first + count; ++column) {
@@ -218,7 +212,7 @@ void scales_to_f32(const std::byte* f16, float* scales) {
   for (std::int64_t i = 0; i < kPanelRows; ++i) {
     std::uint16_t bits;
     std::memcpy(&bits, f16 + i * 2, sizeof bits);
-    scales[i] = f16_to_f32(bits);
+    scales[i] = f16_value(bits);
   }
 }
 

@@ -53,9 +53,7 @@ struct Avx512Vnni {
   static Float mul(Float a, Float b) { return _mm512_mul_ps(a, b); }
   static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
   static Float load(const float* p) { return _mm512_loadu_ps(p); }
-  static Float load_f16(const std::byte* p) {
-    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-  }
+  static Float load_f16(const std::byte* p) { return FloatsAvx512::load_f16(p); }
   static void store(float* p, Float value) { _mm512_storeu_ps(p, value); }
 };
 

@@ -54,6 +54,10 @@ template <class V>
   finish_part(task, lanes, left, channel, at);
 }
 
+// How far ahead weights are fetched that pass by once. Processors fetch ahead by themselves, but
+// not beyond a page, and each weight takes so little work that this leaves them waiting at each.
+constexpr std::int64_t kWeightsAhead = 4096;
+
 template <class V, PackedFormat format, int kRows, int kPanels>
 struct Tile {
   static constexpr int kVectors = kPanels * V::kVectors;
@@ -81,6 +85,11 @@ struct Tile {
     const std::int64_t blocks = groups * Layout<format>::kBlocksPerGroup;
 #pragma GCC unroll 1
     for (std::int64_t b = 0; b < blocks; ++b) {
+      if constexpr (kRows < kTileRows) {
+        for (const std::byte* panel : weights) {
+          __builtin_prefetch(panel + (block + b) * kBlockBytes + kWeightsAhead);
+        }
+      }
 #pragma GCC unroll 4
       for (int s = 0; s < kStepsPerBlock; ++s) {
         Int w[kVectors];

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tensor/kernels/floats_avx2.h"
+
 namespace tru::tensor {
 namespace {
 
@@ -32,9 +34,7 @@ struct Vectors256 {
   static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
   static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
   static Float load(const float* p) { return _mm256_loadu_ps(p); }
-  static Float load_f16(const std::byte* p) {
-    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-  }
+  static Float load_f16(const std::byte* p) { return FloatsAvx2::load_f16(p); }
   static void store(float* p, Float value) { _mm256_storeu_ps(p, value); }
 };
 
