@@ -60,11 +60,6 @@ struct FloatsAvx2 {
     const __m128i values = shorts(x);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(values, values));
   }
-  // Of four, in the order 0 2 1 3 (linear_avx2.cpp says why).
-  static void store_rounded(std::int16_t* p, Float x) {
-    const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shuffle_epi8(shorts(x), order));
-  }
 };
 
 }  // namespace

@@ -56,11 +56,8 @@ std::int64_t byte_in_tile(const QuantizedRows& x, const TilePlace& tile, std::in
     const std::int64_t line = column / kGroupColumns * x.tile_rows + row;
     return line * kGroupColumns + column % kGroupColumns;
   }
-  const bool shorts = x.layout == RowLayout::shorts;
-  constexpr std::int64_t kOrder[] = {0, 2, 1, 3};  // linear_avx2.cpp says why
-  const std::int64_t byte = shorts ? 2 * (column / 4 * 4 + kOrder[column % 4]) : column;
   const std::int64_t rows = has_whole_tiles(x.layout) ? x.tile_rows : tile.rows;
-  return (byte / 4 * rows + row) * 4 + byte % 4;
+  return (column / 4 * rows + row) * 4 + column % 4;
 }
 
 void pack_int8(const PackedShape& shape, const float* values, std::int64_t row, std::byte* panel) {
@@ -151,17 +148,15 @@ struct BlockParts {
     rows.groups = PackedShape{PackedFormat::int8, 0, columns}.groups();
     rows.tile_rows = kernels.tile_rows;
     rows.layout = kernels.layout;
-    const bool shorts = rows.layout == RowLayout::shorts;
     const std::int64_t room = has_whole_tiles(rows.layout) ? rows.tiles() * rows.tile_rows : count;
-    values = static_cast<std::size_t>(room * rows.groups * kGroupColumns) * (shorts ? 2 : 1);
-    upper = shorts ? 0 : values;
+    values = static_cast<std::size_t>(room * rows.groups * kGroupColumns);
     of_spans = static_cast<std::size_t>(count * rows.spans()) * 4;
     of_groups = static_cast<std::size_t>(count * rows.groups) * 4;
     wide = static_cast<std::size_t>(rows.tiles() * rows.spans());
   }
 
   QuantizedRows rows{};
-  std::size_t values, upper, of_spans, of_groups, wide;
+  std::size_t values, of_spans, of_groups, wide;
 };
 
 }  // namespace
@@ -169,8 +164,7 @@ struct BlockParts {
 std::size_t LinearKernels::quantized_bytes(std::int64_t count, std::int64_t columns) const {
   const BlockParts parts(*this, count, columns);
   // A line to align the first, and one that may be read behind the last.
-  return 2 * kBlockBytes + parts.values + parts.upper + 2 * parts.of_spans + parts.of_groups +
-         parts.wide;
+  return 2 * kBlockBytes + 2 * parts.values + 2 * parts.of_spans + parts.of_groups + parts.wide;
 }
 
 QuantizedRows LinearKernels::view(std::byte* block, std::int64_t count,
@@ -181,7 +175,7 @@ QuantizedRows LinearKernels::view(std::byte* block, std::int64_t count,
   block += -reinterpret_cast<std::uintptr_t>(block) % kBlockBytes;
   const auto take = [&block](std::size_t bytes) { return std::exchange(block, block + bytes); };
   rows.values = take(parts.values);
-  rows.upper = take(parts.upper);
+  rows.upper = take(parts.values);
   rows.scales = reinterpret_cast<float*>(take(parts.of_spans));
   rows.span_sums = reinterpret_cast<std::int32_t*>(take(parts.of_spans));
   rows.sums = reinterpret_cast<std::int32_t*>(take(parts.of_groups));
@@ -197,11 +191,7 @@ void dequantize(const QuantizedRows& x, std::int64_t row, std::int64_t columns, 
     const std::byte offset{x.layout == RowLayout::unsigned_bytes ? std::uint8_t{0x80}
                                                                  : std::uint8_t{0}};
     std::int32_t value = std::to_integer<std::int8_t>(x.values[at] ^ offset);
-    if (x.layout == RowLayout::shorts) {
-      std::int16_t both;
-      std::memcpy(&both, x.values + at, sizeof both);
-      value = both;
-    } else if (x.wide_groups(row / x.tile_rows, span) >> i / kGroupColumns % kSpanGroups & 1) {
+    if (x.wide_groups(row / x.tile_rows, span) >> i / kGroupColumns % kSpanGroups & 1) {
       value += 256 * std::to_integer<std::int8_t>(x.upper[at] ^ offset);
     }
     out[i] = static_cast<float>(value) * x.scales[tile.scale(x, span) + row - tile.first];

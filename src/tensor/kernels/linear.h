@@ -53,14 +53,13 @@ void unpack_panel(const PackedShape& shape, const std::byte* panel, float* value
 enum class RowLayout {
   bytes,           // lower and upper bytes apart, word by word
   unsigned_bytes,  // the same, 128 added to each; the last tile has room for all its rows
-  shorts,          // int16, word by word
   lines,           // lower and upper bytes apart, row by row; room as above
 };
 
 // Activations as the products take them: views into one block of memory. Rows lie in tiles of as
 // many as a kernel takes at once, the last tile has the rest.
 struct QuantizedRows {
-  std::byte* values;  // int16, or the lower bytes as int8
+  std::byte* values;  // the lower bytes as int8
   std::byte* upper;   // the upper bytes, where `wide` says that there are any
   float* scales;      // one for each row and span: the step
   // Of the multiples.

@@ -91,8 +91,7 @@ template <PackedFormat format>
   constexpr std::int64_t kSteps = kGroupSteps / Layout<format>::kBlocksPerGroup;  // in a block
   __m256i bytes = V::load_bytes(blocks + n / kSteps * kBlockBytes + v * 32);
   if constexpr (format == PackedFormat::int4) {
-    if (n % kSteps != 0) bytes = _mm256_srli_epi16(bytes, 4);
-    bytes = _mm256_and_si256(bytes, _mm256_set1_epi8(0x0F));
+    bytes = V::low_halves(bytes, static_cast<int>(n % kSteps));
   }
   return _mm256_sub_epi8(bytes, _mm256_set1_epi8(static_cast<char>(Layout<format>::kOffset)));
 }

@@ -26,7 +26,7 @@ struct Avx512Vnni {
   using Float = __m512;
   static constexpr int kVectors = 1;
   static constexpr int kTilePanels = 2;
-  static constexpr int kStepColumns = 4;
+  static constexpr bool kSignedWeights = false;
 
   static Int dot(Int sum, Int weights, Int inputs) {
     return pinned(_mm512_dpbusd_epi32(sum, weights, inputs));

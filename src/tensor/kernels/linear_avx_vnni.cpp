@@ -21,8 +21,6 @@ namespace tru::tensor {
 namespace {
 
 struct AvxVnni : Vectors256 {
-  static constexpr int kStepColumns = 4;
-
   static Int dot(Int sum, Int weights, Int inputs) {
     return pinned(_mm256_dpbusd_avx_epi32(sum, weights, inputs));
   }
@@ -31,8 +29,7 @@ struct AvxVnni : Vectors256 {
   static Int part(const std::byte* p, int step) {
     const Int bytes = load_bytes(p);
     if constexpr (format == PackedFormat::int8) return bytes;
-    const Int half = step == 0 ? bytes : _mm256_srli_epi16(bytes, 4);
-    return _mm256_and_si256(half, _mm256_set1_epi8(0x0F));
+    return low_halves(bytes, step);
   }
 };
 

@@ -4,11 +4,11 @@
 // weights of four input channels; for int4, of eight, the first four in the low halves of the
 // bytes. Behind the blocks come the scales: int8, 16 floats; int4, 16 f16 for each group.
 //
-// Activations come in words of 4 bytes: of four input channels, or of two as int16. Word by word, a
-// tile holds the first word of each of its rows, then the second, and so on, as many at once as a
-// dot product takes. Row by row, it holds a group's 16 words of its first row, then of the second,
-// as a tile register does. Scales and sums: those of the rows side by side, span by span and group
-// by group. The last tile may have fewer rows; linear.h says in which layouts it has room for all.
+// Activations come in words of 4 bytes, of four input channels. Word by word, a tile holds the
+// first word of each of its rows, then the second, and so on, as many at once as a dot product
+// takes. Row by row, it holds a group's 16 words of its first row, then of the second, as a tile
+// register does. Scales and sums: those of the rows side by side, span by span and group by group.
+// The last tile may have fewer rows; linear.h says in which layouts it has room for all.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ struct TilePlace {
   TilePlace(const QuantizedRows& x, std::int64_t tile)
       : first(tile * x.tile_rows),
         rows(x.count - first < x.tile_rows ? x.count - first : x.tile_rows),
-        values(first * x.groups * kGroupColumns * (x.layout == RowLayout::shorts ? 2 : 1)) {}
+        values(first * x.groups * kGroupColumns) {}
 
   std::int64_t first;   // row
   std::int64_t rows;    // in this tile

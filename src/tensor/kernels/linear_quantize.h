@@ -1,12 +1,11 @@
 // Activations to 8 bits, written once over the levels' floats (floats_*.h). A level's file includes
-// this behind its own `#pragma GCC target`. F::store_rounded(Value*, x) says how values are stored.
+// this behind its own `#pragma GCC target`.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
 
 #include "tensor/kernels/float_math.h"
 #include "tensor/kernels/linear.h"
@@ -192,9 +191,9 @@ inline SpanStep choose_step(const float (&largest)[kSpanGroups], std::int64_t gr
 }
 
 // Rounds a group's values. Returns the sum of the multiples, whole numbers below 2^22: exact.
-template <class F, typename Value>
+template <class F>
 [[gnu::always_inline]] inline std::int32_t round_group(const float* x, float factor,
-                                                       Value* values) {
+                                                       std::int8_t* values) {
   typename F::Float sums = F::set1(0);
 #pragma GCC unroll 16
   for (std::int64_t i = 0; i < kGroupColumns; i += F::kLanes) {
@@ -240,10 +239,7 @@ class TileRounding {
   }
 
  private:
-  static constexpr bool kShorts = layout == RowLayout::shorts;
-  using Value = std::conditional_t<kShorts, std::int16_t, std::int8_t>;
-  static constexpr std::int64_t kRowBytes = kGroupColumns * sizeof(Value);
-  using GroupRows = Value[kRows][kGroupColumns];
+  using GroupRows = std::int8_t[kRows][kGroupColumns];
 
   std::int64_t groups_of(std::int64_t span) const {
     return std::min(kSpanGroups, out_.groups - span * kSpanGroups);
@@ -254,7 +250,7 @@ class TileRounding {
                      std::int64_t g) {
     if constexpr (layout != RowLayout::lines) return words[g];
     const std::int64_t group = span * kSpanGroups + g;
-    return *reinterpret_cast<GroupRows*>(values + tile_.values + group * kRows * kRowBytes);
+    return *reinterpret_cast<GroupRows*>(values + tile_.values + group * kRows * kGroupColumns);
   }
 
   void add_row(const RowSource& source, std::int64_t span, std::int64_t row, std::uint8_t& wide) {
@@ -267,11 +263,11 @@ class TileRounding {
     std::int32_t span_sum = 0;
     for (std::int64_t g = 0; g < groups; ++g) {
       const float* x = values.x + g * kGroupColumns;
-      Value* lower = rows_of(out_.values, lower_rows_, span, g)[row];
+      std::int8_t* lower = rows_of(out_.values, lower_rows_, span, g)[row];
       std::int32_t sum = 0;
-      if (kShorts || (step.wide >> g & 1) == 0) {
+      if ((step.wide >> g & 1) == 0) {
         sum = round_group<F>(x, step.factor, lower);
-      } else if constexpr (!kShorts) {
+      } else {
         GroupRows& upper = rows_of(out_.upper, upper_rows_, span, g);
         if ((wide >> g & 1) == 0) std::memset(upper, 0, sizeof upper);
         wide = static_cast<std::uint8_t>(wide | 1u << g);
@@ -287,14 +283,14 @@ class TileRounding {
   void place_words(std::int64_t span, unsigned wide) {
     for (std::int64_t g = 0; g < groups_of(span); ++g) {
       place_group(lower_rows_[g], out_.values, span * kSpanGroups + g);
-      if (kShorts || (wide >> g & 1) == 0) continue;
+      if ((wide >> g & 1) == 0) continue;
       place_group(upper_rows_[g], out_.upper, span * kSpanGroups + g);
     }
   }
 
   void place_group(const GroupRows& from, std::byte* values, std::int64_t group) {
     constexpr bool whole = has_whole_tiles(layout);
-    std::byte* to = values + tile_.values + group * (whole ? kRows : tile_.rows) * kRowBytes;
+    std::byte* to = values + tile_.values + group * (whole ? kRows : tile_.rows) * kGroupColumns;
     if (whole || tile_.rows == kRows) return place_rows(from, kRows, to);  // known to the compiler
     place_rows(from, tile_.rows, to);
   }
@@ -302,11 +298,11 @@ class TileRounding {
   // Of rows that a tile has room for and lacks: whatever comes.
   [[gnu::always_inline]] static void place_rows(const GroupRows& from, std::int64_t rows,
                                                 std::byte* to) {
-    for (std::int64_t at = 0; at < kRowBytes; at += 4) {
+    for (std::int64_t at = 0; at < kGroupColumns; at += 4) {
 #pragma GCC unroll 8
       for (std::int64_t r = 0; r < rows; ++r, to += 4) {
         std::uint32_t word;
-        std::memcpy(&word, reinterpret_cast<const std::byte*>(from[r]) + at, 4);
+        std::memcpy(&word, from[r] + at, 4);
         if constexpr (layout == RowLayout::unsigned_bytes) word ^= 0x80808080u;
         std::memcpy(to, &word, 4);
       }

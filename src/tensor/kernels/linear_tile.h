@@ -2,14 +2,14 @@
 // includes this behind its own `#pragma GCC target` and gives a type V with:
 //   Int, Float          vectors of 32-bit lanes, one output channel to a lane
 //   kVectors            vectors in a panel
-//   kStepColumns        input channels that one dot() takes: 4 as int8, 2 as int16
-//   dot(sum, w, x)      adds, to each lane, the products of its weights w (unsigned) and inputs x
+//   kSignedWeights      whether part() takes the offset of weights away
+//   dot(sum, w, x)      adds, to each lane, the products of its four weights w and inputs x
 //   part<format>(p, i)  weights of the i-th step in the 64 packed bytes of a panel at p
 //   broadcast(p)        the four bytes at p in every lane
 //   add_shifted(a, b)   a + 256 b
 // and set1, convert, fma, mul, add, load, load_f16, store.
 //
-// Weights are unsigned, offset by 128 (int8) or 8 (int4), because the instructions want one factor
+// Weights are unsigned, offset by 128 (int8) or 8 (int4), because most instructions want one factor
 // so. Sums start from -offset times the sum of their inputs, which takes that back out.
 #pragma once
 
@@ -62,7 +62,7 @@ template <class V, PackedFormat format, int kRows, int kPanels>
 struct Tile {
   static constexpr int kVectors = kPanels * V::kVectors;
   static constexpr std::int64_t kLanes = kPanelRows / V::kVectors;
-  static constexpr int kStepsPerGroup = kGroupColumns / V::kStepColumns;
+  static constexpr int kStepsPerGroup = kGroupColumns / 4;
   static constexpr int kStepsPerBlock = kStepsPerGroup / Layout<format>::kBlocksPerGroup;
   using Int = typename V::Int;
   using Float = typename V::Float;
@@ -120,7 +120,7 @@ struct Tile {
                                          : x.sums + place.sum(x, group);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const Int start = V::set1(-Layout<format>::kOffset * input_sums[r]);
+      const Int start = V::set1(V::kSignedWeights ? 0 : -Layout<format>::kOffset * input_sums[r]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) dots[r][v] = start;
     }
@@ -150,13 +150,11 @@ struct Tile {
   [[gnu::always_inline]] void add_groups(const std::byte* const (&weights)[kPanels],
                                          std::int64_t group, std::int64_t groups) {
     Int dots[kRows][kVectors];
-    if constexpr (V::kStepColumns == 4) {
-      const unsigned wide = task.inputs.wide_groups(tile, group / kSpanGroups);
-      if (wide != 0) [[unlikely]] {
-        Int wide_dots[kRows][kVectors];
-        multiply_wide(task, place, weights, group, groups, wide, wide_dots);
-        return scale_dots(weights, group, wide_dots);
-      }
+    const unsigned wide = task.inputs.wide_groups(tile, group / kSpanGroups);
+    if (wide != 0) [[unlikely]] {
+      Int wide_dots[kRows][kVectors];
+      multiply_wide(task, place, weights, group, groups, wide, wide_dots);
+      return scale_dots(weights, group, wide_dots);
     }
     multiply_groups(task, place, weights, group, groups, dots);
     scale_dots(weights, group, dots);

@@ -17,6 +17,7 @@ struct Vectors256 {
   using Float = __m256;
   static constexpr int kVectors = 2;
   static constexpr int kTilePanels = 1;
+  static constexpr bool kSignedWeights = false;
 
   static Int load_bytes(const std::byte* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -25,6 +26,11 @@ struct Vectors256 {
     std::int32_t four;
     std::memcpy(&four, p, sizeof four);
     return _mm256_set1_epi32(four);
+  }
+  // int4: the weights of the step-th four channels.
+  static Int low_halves(Int bytes, int step) {
+    if (step != 0) bytes = _mm256_srli_epi16(bytes, 4);
+    return _mm256_and_si256(bytes, _mm256_set1_epi8(0x0F));
   }
   static Int set1(std::int32_t value) { return _mm256_set1_epi32(value); }
   static Float set1(float value) { return _mm256_set1_ps(value); }
