@@ -92,16 +92,15 @@ void run(benchmark::State& state, const Heads& shape, tensor::CpuLevel level) {
 void run_row(benchmark::State& state, tensor::CpuLevel level) {
   constexpr std::int64_t kDim = 128, kQueries = 16, kKeyHeads = 8, kKeys = 3200;
   constexpr std::int64_t kRowBytes = kKeyHeads * kDim * 2;
-  constexpr std::int64_t kParts = kKeys / tensor::kAttentionPartKeys;
+  constexpr std::int64_t kParts = tensor::attention_parts(kKeys);
   constexpr std::int64_t kLayers = 8;  // more than caches hold
   const std::vector<std::byte> rows(kLayers * 2 * kKeys * kRowBytes, std::byte{0x11});
   const std::vector<float> query(kQueries * kDim, 1.0f);
   std::vector<float> scores(kQueries * tensor::kAttentionPartKeys), output(kQueries * kDim);
   std::vector<float> block(static_cast<std::size_t>(kParts * tensor::part_floats(kQueries, kDim)));
-  const std::byte* layer = rows.data();
   std::int64_t index = 0;
   for (auto _ : state) {
-    layer = rows.data() + index++ % kLayers * 2 * kKeys * kRowBytes;
+    const std::byte* layer = rows.data() + index++ % kLayers * 2 * kKeys * kRowBytes;
     const tensor::RowAttentionTask task{kDim,
                                         kQueries,
                                         kKeyHeads,

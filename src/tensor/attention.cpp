@@ -89,10 +89,6 @@ float score_scale(const ggml_tensor* q) {
   return 1.0f / std::sqrt(static_cast<float>(q->ne[0]));
 }
 
-std::int64_t parts_of(std::int64_t keys) {
-  return (keys + kAttentionPartKeys - 1) / kAttentionPartKeys;
-}
-
 // One row of each batch: parts of the keys, the next for whichever thread is free. Who ends the
 // last one joins all.
 struct RowState {
@@ -107,7 +103,7 @@ void run_row(ggml_tensor* dst, int, int, void* user) {
   const ggml_tensor* k = dst->src[1];
   const ggml_tensor* v = dst->src[2];
   const std::int64_t heads = q->ne[1], head_dim = q->ne[0], batches = q->ne[3], keys = k->ne[2];
-  const std::int64_t parts = parts_of(keys);
+  const std::int64_t parts = attention_parts(keys);
   auto* output = static_cast<float*>(dst->data);
   float* block = output + batches * heads * head_dim;
   std::vector<float> scores(static_cast<std::size_t>(heads * kAttentionPartKeys));
@@ -142,8 +138,8 @@ ggml_tensor* row_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_te
   ggml_tensor* sources[] = {q, k, v};
   ggml_tensor* both =
       ggml_custom_4d(graph.context(), GGML_TYPE_F32,
-                     batches * (width + parts_of(k->ne[2]) * part_floats(heads, head_dim)), 1, 1, 1,
-                     sources, 3, run_row, GGML_N_TASKS_MAX, &graph.keep<RowState>());
+                     batches * (width + attention_parts(k->ne[2]) * part_floats(heads, head_dim)),
+                     1, 1, 1, sources, 3, run_row, GGML_N_TASKS_MAX, &graph.keep<RowState>());
   return ggml_view_3d(graph.context(), both, width, 1, batches,
                       static_cast<std::size_t>(width) * sizeof(float),
                       static_cast<std::size_t>(width) * sizeof(float), 0);
@@ -158,9 +154,9 @@ ggml_tensor* attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor
              v->nb[0] == ggml_type_size(v->type));
   TRU_ASSERT(q->ne[1] % k->ne[1] == 0 && k->ne[2] == v->ne[2]);
   TRU_ASSERT(!visibility.causal || visibility.past + q->ne[2] <= k->ne[2]);
-  // Of a causal batch's only row that sees all keys, or of one that is not causal.
-  const bool all_visible = !visibility.causal || visibility.past + 1 == k->ne[2];
-  if (q->ne[2] == 1 && all_visible && k->type == v->type && padded_to_lanes(q->ne[0]) == q->ne[0]) {
+  const bool one_sees_all =
+      q->ne[2] == 1 && (!visibility.causal || visibility.past + 1 == k->ne[2]);
+  if (one_sees_all && k->type == v->type && padded_to_lanes(q->ne[0]) == q->ne[0]) {
     return row_attention(graph, q, k, v);
   }
   auto& state = graph.keep<AttentionState>(q->ne[0], q->ne[1], k->ne[1], q->ne[2], k->ne[2],

@@ -23,11 +23,31 @@ ggml_tensor* last_row(tensor::Graph& graph, ggml_tensor* x) {
 struct LanguageModel::HostInputs {
   std::vector<std::int32_t> positions;        // axes T, H, W and T again, one after another
   std::array<std::int32_t, 4> last_position;  // the same of the last token
-  std::vector<ggml_fp16_t> mask;              // [padded tokens, batch]
+  std::vector<ggml_fp16_t> mask;              // causal_mask(), or empty: see reads_mask()
   std::vector<std::int64_t> visual_rows;
   std::vector<float> visual;                  // [hidden, visual rows]
   std::vector<std::vector<float>> deepstack;  // [hidden, batch] each, zero at text
 };
+
+// Attention with packed weights knows by itself what it sees.
+bool LanguageModel::reads_mask() const {
+  return std::any_of(layers_.begin(), layers_.end(),
+                     [](const Layer& layer) { return !layer.attention.o_proj.weight.packed; });
+}
+
+// [padded tokens, batch]: zero where a token of the batch sees one of the cache.
+std::vector<ggml_fp16_t> LanguageModel::causal_mask(const Batch& batch) {
+  const std::size_t tokens = batch.ids.size();
+  const auto padded =
+      static_cast<std::size_t>(KvCache::padded(batch.past + static_cast<std::int64_t>(tokens)));
+  std::vector<ggml_fp16_t> mask(padded * tokens, ggml_fp32_to_fp16(-INFINITY));
+  for (std::size_t i = 0; i < tokens; ++i) {
+    const auto row = mask.begin() + static_cast<std::ptrdiff_t>(i * padded);
+    const auto visible = batch.past + static_cast<std::int64_t>(i) + 1;
+    std::fill(row, row + visible, ggml_fp32_to_fp16(0.0f));
+  }
+  return mask;
+}
 
 LanguageModel::HostInputs LanguageModel::gather(const Batch& batch) const {
   const std::int64_t hidden = config_.hidden_size;
@@ -41,15 +61,7 @@ LanguageModel::HostInputs LanguageModel::gather(const Batch& batch) const {
     host.last_position[i] = values.back();
   }
 
-  const auto padded =
-      static_cast<std::size_t>(KvCache::padded(batch.past + static_cast<std::int64_t>(tokens)));
-  host.mask.assign(padded * tokens, ggml_fp32_to_fp16(-INFINITY));
-  for (std::size_t i = 0; i < tokens; ++i) {
-    const auto row = host.mask.begin() + static_cast<std::ptrdiff_t>(i * padded);
-    const auto visible = batch.past + static_cast<std::int64_t>(i) + 1;
-    std::fill(row, row + visible, ggml_fp32_to_fp16(0.0f));
-  }
-
+  if (reads_mask()) host.mask = causal_mask(batch);
   if (batch.visual.empty()) return host;
   host.deepstack.assign(deepstack_count_,
                         std::vector<float>(static_cast<std::size_t>(hidden) * tokens));
@@ -72,7 +84,7 @@ LanguageModel::HostInputs LanguageModel::gather(const Batch& batch) const {
 // Rows of a batch whose attention is computed.
 struct LanguageModel::Rows {
   tensor::Rotary rotary;
-  ggml_tensor* mask;  // [padded tokens, count]
+  ggml_tensor* mask;  // [padded tokens, count], or null: see reads_mask()
   std::int64_t count;
   std::int64_t past;  // tokens in the cache before the first of them
 };
@@ -169,7 +181,7 @@ void LanguageModel::store(tensor::Graph& graph, const Layer& layer, const tensor
 }
 
 // x: [hidden, rows.count] -> x plus the attention of `normed`, whose rows look at everything in the
-// cache that their mask shows.
+// cache up to themselves.
 ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggml_tensor* x,
                                    const tensor::Rows& normed, const Rows& rows, ggml_tensor* keys,
                                    ggml_tensor* values) const {
@@ -256,12 +268,16 @@ LanguageModel::Inputs LanguageModel::make_inputs(tensor::Graph& graph, const Bat
     return tensor::Rotary(graph, input(GGML_TYPE_I32, {size}, positions.data()), wavelengths,
                           tensor::RotaryAxes::interleaved, config_.mrope_section);
   };
-  const std::int64_t padded = KvCache::padded(batch.past + tokens);
-  ggml_tensor* mask = input(GGML_TYPE_F16, {padded, tokens}, host.mask.data());
+  ggml_tensor* mask = nullptr;
+  if (!host.mask.empty()) {
+    const std::int64_t padded = KvCache::padded(batch.past + tokens);
+    mask = input(GGML_TYPE_F16, {padded, tokens}, host.mask.data());
+  }
   Inputs inputs{
       .ids = input(GGML_TYPE_I32, {tokens}, batch.ids.data()),
       .all = {rotary(host.positions), mask, tokens, batch.past},
-      .last = {rotary(host.last_position), last_row(graph, mask), 1, batch.past + tokens - 1},
+      .last = {rotary(host.last_position), mask == nullptr ? nullptr : last_row(graph, mask), 1,
+               batch.past + tokens - 1},
       .past = batch.past};
   if (batch.visual.empty()) return inputs;
   const auto count = static_cast<std::int64_t>(host.visual_rows.size());

@@ -74,6 +74,8 @@ class LanguageModel {
   struct Rows;
 
   Layer load_layer(weights::Loader& loader, int index) const;
+  bool reads_mask() const;
+  static std::vector<ggml_fp16_t> causal_mask(const Batch& batch);
   HostInputs gather(const Batch& batch) const;
   Inputs make_inputs(tensor::Graph& graph, const Batch& batch, const HostInputs& host) const;
   ggml_tensor* embed(tensor::Graph& graph, const Batch& batch, const Inputs& inputs) const;

@@ -75,6 +75,10 @@ struct RowAttentionTask {
 // Keys that one part of a row's attention sees at most: parts are shared among threads.
 inline constexpr std::int64_t kAttentionPartKeys = 128;
 
+constexpr std::int64_t attention_parts(std::int64_t keys) {
+  return (keys + kAttentionPartKeys - 1) / kAttentionPartKeys;
+}
+
 // What a row's attention to some of its keys comes to.
 struct AttentionPart {
   float* values;   // [heads][head_dim], each value times e^(score - largest), added up

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "tensor/kernels/attention.h"
 #include "tensor/kernels/float_math.h"
@@ -14,13 +15,15 @@
 namespace tru::tensor {
 namespace {
 
+constexpr std::int64_t kKeysAtOnce = 4;    // of whose scores registers hold the sums
+constexpr std::int64_t kValuesAtOnce = 8;  // that are added between loading and storing sums
+
 // kHeads heads of the query from `head` on, which share a key head.
 template <class F, bool kF16, int kHeads>
 struct SharedHeads {
   using Float = typename F::Float;
-  static constexpr std::int64_t kKeys = 4;  // at once in scores
-  static constexpr std::int64_t kRows = 8;  // at once in sums of values
-  static constexpr std::int64_t kVectors = std::min<std::int64_t>(8 / kHeads, 32 / F::kLanes);
+  static constexpr std::int64_t kVectors =
+      std::min(std::int64_t{8} / kHeads, kAttentionLanes / F::kLanes);
 
   const RowAttentionTask& task;
   std::int64_t head;
@@ -36,38 +39,38 @@ struct SharedHeads {
     for (std::int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + row_bytes + i);
   }
 
-  // Scores of `count` keys from the one at `row` on, kKeys at most, before they are scaled.
+  // Scores of `count` keys from the one at `row` on, kKeysAtOnce at most, before they are scaled.
   void score(const std::byte* row, std::int64_t count, float* scores) const {
     const std::int64_t row_bytes = task.keys.row_bytes;
-    const std::byte* rows[kKeys];
-    for (std::int64_t j = 0; j < kKeys; ++j) {
+    const std::byte* rows[kKeysAtOnce];
+    for (std::int64_t j = 0; j < kKeysAtOnce; ++j) {
       rows[j] = row + std::min(j, count - 1) * row_bytes;
-      prefetch(rows[j], kKeys * row_bytes);
+      prefetch(rows[j], kKeysAtOnce * row_bytes);
     }
     const float* query = task.query + head * task.query_step;
-    Float sums[kHeads][kKeys];
+    Float sums[kHeads][kKeysAtOnce];
 #pragma GCC unroll 4
     for (int h = 0; h < kHeads; ++h) {
 #pragma GCC unroll 4
-      for (int j = 0; j < kKeys; ++j) sums[h][j] = F::set1(0);
+      for (int j = 0; j < kKeysAtOnce; ++j) sums[h][j] = F::set1(0);
     }
 #pragma GCC unroll 1
     for (std::int64_t i = 0; i < task.head_dim; i += F::kLanes) {
-      Float keys[kKeys];
+      Float keys[kKeysAtOnce];
 #pragma GCC unroll 4
-      for (int j = 0; j < kKeys; ++j) keys[j] = load(rows[j], i);
+      for (int j = 0; j < kKeysAtOnce; ++j) keys[j] = load(rows[j], i);
 #pragma GCC unroll 4
       for (int h = 0; h < kHeads; ++h) {
         const Float q = F::load(query + h * task.query_step + i);
 #pragma GCC unroll 4
-        for (int j = 0; j < kKeys; ++j) sums[h][j] = F::fma(q, keys[j], sums[h][j]);
+        for (int j = 0; j < kKeysAtOnce; ++j) sums[h][j] = F::fma(q, keys[j], sums[h][j]);
       }
     }
 #pragma GCC unroll 4
     for (int h = 0; h < kHeads; ++h) {
       float* to = scores + (head + h) * kAttentionPartKeys;
 #pragma GCC unroll 4
-      for (int j = 0; j < kKeys; ++j) {
+      for (int j = 0; j < kKeysAtOnce; ++j) {
         if (j < count) to[j] = F::sum(sums[h][j]);
       }
     }
@@ -150,12 +153,11 @@ void scores_to_powers(float* scores, std::int64_t count, float scale, float& lar
 template <class F, bool kF16>
 void attend_keys(const RowAttentionTask& task, std::int64_t first, std::int64_t count,
                  const AttentionPart& part) {
-  constexpr std::int64_t kKeys = SharedHeads<F, kF16, 1>::kKeys;
   const std::byte* keys = task.keys.data + first * task.keys.row_bytes;
-  for (std::int64_t key = 0; key < count; key += kKeys) {
+  for (std::int64_t key = 0; key < count; key += kKeysAtOnce) {
     for_shared_heads<F, kF16>(task, [&](const auto& heads, std::int64_t key_head) {
       heads.score(keys + key * task.keys.row_bytes + key_head * task.key_step,
-                  std::min(kKeys, count - key), task.scores + key);
+                  std::min(kKeysAtOnce, count - key), task.scores + key);
     });
   }
   for (std::int64_t h = 0; h < task.heads; ++h) {
@@ -164,7 +166,6 @@ void attend_keys(const RowAttentionTask& task, std::int64_t first, std::int64_t 
   }
   std::fill_n(part.values, task.heads * task.head_dim, 0.0f);
   const std::byte* values = task.values.data + first * task.values.row_bytes;
-  constexpr std::int64_t kRows = SharedHeads<F, kF16, 1>::kRows;
   std::int64_t row = 0;
   const auto add = [&](auto rows) {
     for_shared_heads<F, kF16>(task, [&](const auto& heads, std::int64_t key_head) {
@@ -172,7 +173,8 @@ void attend_keys(const RowAttentionTask& task, std::int64_t first, std::int64_t 
                                task.scores + row, part.values);
     });
   };
-  for (; row + kRows <= count; row += kRows) add(std::integral_constant<std::int64_t, kRows>{});
+  for (; row + kValuesAtOnce <= count; row += kValuesAtOnce)
+    add(std::integral_constant<std::int64_t, kValuesAtOnce>{});
   for (; row < count; ++row) add(std::integral_constant<std::int64_t, 1>{});
 }
 

@@ -121,7 +121,7 @@ std::vector<float> attend_row(CpuLevel level, const RowCase& c, const std::vecto
                               const std::vector<std::byte>& k, const std::vector<std::byte>& v,
                               std::int64_t row_bytes) {
   const std::int64_t step = c.head_dim * (c.f16 ? 2 : 4);
-  const std::int64_t parts = (c.keys + kAttentionPartKeys - 1) / kAttentionPartKeys;
+  const std::int64_t parts = attention_parts(c.keys);
   std::vector<float> scores(static_cast<std::size_t>(c.heads * kAttentionPartKeys), NAN);
   std::vector<float> block(static_cast<std::size_t>(parts * part_floats(c.heads, c.head_dim)), NAN);
   const RowAttentionTask task{c.head_dim,

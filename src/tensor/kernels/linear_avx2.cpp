@@ -22,22 +22,14 @@
 namespace tru::tensor {
 namespace {
 
-// Products of bytes, four to a lane.
-struct Avx2 : Vectors256 {
-  static Int four_products(Int unsigned_bytes, Int signed_bytes) {
-    const Int pairs = _mm256_maddubs_epi16(unsigned_bytes, signed_bytes);
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-  }
-};
-
-// Weights as they are signed, then the inputs' signs on them: two products are at most 2 * 128 *
-// 127.
-struct Avx2Int8 : Avx2 {
+// Signed weights, times the inputs' signs: two products are at most 2 * 128 * 127.
+struct Avx2Int8 : Vectors256 {
   static constexpr bool kSignedWeights = true;
 
   static Int dot(Int sum, Int weights, Int inputs) {
     const Int signed_weights = _mm256_sign_epi8(weights, inputs);
-    return added_in_place(sum, four_products(_mm256_abs_epi8(inputs), signed_weights));
+    return added_in_place(
+        sum, four_products(_mm256_abs_epi8(inputs), signed_weights, _mm256_set1_epi16(1)));
   }
 
   template <PackedFormat>
@@ -47,9 +39,9 @@ struct Avx2Int8 : Avx2 {
 };
 
 // Two products are at most 2 * 15 * 128.
-struct Avx2Int4 : Avx2 {
+struct Avx2Int4 : Vectors256 {
   static Int dot(Int sum, Int weights, Int inputs) {
-    return added_in_place(sum, four_products(weights, inputs));
+    return added_in_place(sum, four_products(weights, inputs, _mm256_set1_epi16(1)));
   }
 
   template <PackedFormat>

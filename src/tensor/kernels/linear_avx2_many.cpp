@@ -61,11 +61,6 @@ struct SpanWeights {
   ExcessList above, below;  // to be added, and to be taken away
 };
 
-// Sums of the products of bytes, four at a time.
-[[gnu::always_inline]] inline __m256i dot(__m256i inputs, __m256i weights, __m256i ones) {
-  return _mm256_madd_epi16(_mm256_maddubs_epi16(inputs, weights), ones);
-}
-
 // Makes the pairs of a vector smaller that `mask` has two bits for. Weights are -127 to 127.
 [[gnu::noinline]] void reduce(__m256i& weights, unsigned mask, std::int64_t step, int v,
                               SpanWeights& to) {
@@ -111,7 +106,7 @@ template <PackedFormat format>
       const std::int64_t step = g * kGroupSteps + n;
       for (int v = 0; v < 2; ++v) {
         __m256i weights = step_weights<format>(blocks, n, v);
-        starts[v] = _mm256_sub_epi32(starts[v], dot(all_128, weights, ones));
+        starts[v] = _mm256_sub_epi32(starts[v], V::four_products(all_128, weights, ones));
         if constexpr (format == PackedFormat::int8) {
           const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), weights);
           const __m256i beyond = _mm256_cmpgt_epi16(_mm256_abs_epi16(pairs), most);
@@ -256,8 +251,8 @@ struct Groups {
 #pragma GCC unroll 4
         for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
           const __m256i x = V::broadcast(inputs + i * kStepBytes + r * 4);
-          dots[r][0] = added_in_place(dots[r][0], dot(x, left, ones));
-          dots[r][1] = added_in_place(dots[r][1], dot(x, right, ones));
+          dots[r][0] = added_in_place(dots[r][0], V::four_products(x, left, ones));
+          dots[r][1] = added_in_place(dots[r][1], V::four_products(x, right, ones));
         }
       }
     }

@@ -32,6 +32,10 @@ struct Vectors256 {
     if (step != 0) bytes = _mm256_srli_epi16(bytes, 4);
     return _mm256_and_si256(bytes, _mm256_set1_epi8(0x0F));
   }
+  // Sums of the products of bytes, four to a lane; two must fit into 16 bits. ones: 16-bit.
+  static Int four_products(Int unsigned_bytes, Int signed_bytes, Int ones) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes), ones);
+  }
   static Int set1(std::int32_t value) { return _mm256_set1_epi32(value); }
   static Float set1(float value) { return _mm256_set1_ps(value); }
   static Int add_shifted(Int a, Int b) { return _mm256_add_epi32(a, _mm256_slli_epi32(b, 8)); }
