@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <random>
 #include <sstream>
 
@@ -42,18 +43,26 @@ struct StageSpeed {
   std::optional<double> before{};         // value in the file of --compare
 };
 
-constexpr int kRuns = 3;  // the median is kept
+constexpr std::size_t kMostRuns = 3;
+constexpr double kEnoughMs = 10'000;
 
+// Of several runs, or of one that takes so long that hiccups are lost in it.
 template <typename Run>
 Result<double> median_ms(const Run& run) {
   std::vector<double> times;
-  for (int i = 0; i < kRuns; ++i) {
+  const Stopwatch all;
+  while (times.size() < kMostRuns && (times.empty() || all.elapsed_ms() < kEnoughMs)) {
     const Stopwatch watch;
     TRU_CHECK(run());
     times.push_back(watch.elapsed_ms());
   }
   std::sort(times.begin(), times.end());
-  return times[kRuns / 2];
+  return times[(times.size() - 1) / 2];
+}
+
+// Says on stderr what is being measured: on a slow machine a stage takes minutes.
+void announce(std::string_view what) {
+  fmt::print(stderr, "measuring {}\n", what);
 }
 
 Result<Peaks> measure_peaks(tensor::Device& device) {
@@ -202,10 +211,11 @@ Result<StageSpeed> bench_generate(const Bench& bench, std::int64_t tokens) {
 }
 
 Result<StageSpeed> bench_first_token(const Bench& bench) {
-  Progress silent(false, false);
+  Progress progress(true, false);
   TRU_TRY(const pipeline::Answer answer,
           pipeline::answer_video(bench.question, bench.defaults, fetch::Fetcher(), bench.backend,
-                                 silent, bench.stop));
+                                 progress, bench.stop));
+  progress.clear();
   return StageSpeed{"first_token", answer.timings.first_token_ms / 1000, "s"};
 }
 
@@ -231,6 +241,7 @@ Result<std::vector<StageSpeed>> run_stages(const Bench& bench, const BenchOption
   for (const auto& [name, run] : all) {
     const bool skip = std::find(wanted.begin(), wanted.end(), name) == wanted.end();
     if (!wanted.empty() && skip) continue;
+    if (name != "memory") announce(name);
     TRU_TRY(StageSpeed stage, run());
     stages.push_back(std::move(stage));
   }
@@ -286,8 +297,10 @@ void print_table(const tensor::Device& device, const Peaks& peaks,
   }
 }
 
-// Fills in what an earlier run measured. Error: invalid_argument.
-Status compare_with(const std::string& path, std::vector<StageSpeed>& stages) {
+// The stages' values in a file that an earlier run wrote; no path: none. Error: invalid_argument.
+Result<std::map<std::string, double>> read_values(const std::string& path) {
+  std::map<std::string, double> values;
+  if (path.empty()) return values;
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
@@ -297,23 +310,20 @@ Status compare_with(const std::string& path, std::vector<StageSpeed>& stages) {
   if (list == nullptr || !list->is_array()) {
     return fail(ErrorCode::invalid_argument, "{} is not what `tru bench --json` writes", path);
   }
-  for (StageSpeed& stage : stages) {
-    for (const json::value& row : list->get_array()) {
-      const json::value* name = row.find_pointer("/name", error);
-      const json::value* value = row.find_pointer("/value", error);
-      if (name != nullptr && name->is_string() && name->get_string() == stage.name &&
-          value != nullptr && value->is_number()) {
-        stage.before = value->to_number<double>();
-      }
-    }
+  for (const json::value& row : list->get_array()) {
+    const json::value* name = row.find_pointer("/name", error);
+    const json::value* value = row.find_pointer("/value", error);
+    if (name == nullptr || !name->is_string() || value == nullptr || !value->is_number()) continue;
+    values.emplace(name->get_string(), value->to_number<double>());
   }
-  return {};
+  return values;
 }
 
 Status run(const BenchOptions& options, std::stop_token stop) {
   TRU_TRY(Settings settings, read_settings(options.settings));
   TRU_TRY(const pipeline::VideoRequest video, video_request(options.video));
   TRU_TRY(const backend::NativeConfig config, native_config(settings));
+  TRU_TRY(const auto before, read_values(options.compare));
   const Stopwatch load_watch;
   TRU_TRY(const auto backend, backend::NativeBackend::load(config));
   const StageSpeed load{"load", load_watch.elapsed_ms(), "ms"};
@@ -326,17 +336,21 @@ Status run(const BenchOptions& options, std::stop_token stop) {
   question.video = video;
   question.generation = settings.generation;
   question.generation.max_tokens = 1;
-  Progress silent(false, false);
-  TRU_TRY(const auto files, pipeline::fetch_media(question.media, fetch::Fetcher(), silent, stop));
+  Progress progress(true, false);
+  TRU_TRY(const auto files, pipeline::fetch_media(question.media, fetch::Fetcher(), progress, stop));
   TRU_TRY(const auto planned, pipeline::plan_question(question, files, settings.video, *backend));
   tensor::Device& device = backend->planner().device();
+  announce("this machine's peaks");
   TRU_TRY(const Peaks peaks, measure_peaks(device));
   TRU_TRY(const double peak_gops,
           tensor::measure_gemm_gflops(device, backend->planner().matrix_type()));
   const Bench bench{*backend, question, settings.video, planned, peaks, peak_gops, stop};
   TRU_TRY(auto stages, run_stages(bench, options));
   stages.insert(stages.begin(), load);
-  if (!options.compare.empty()) TRU_CHECK(compare_with(options.compare, stages));
+  for (StageSpeed& stage : stages) {
+    const auto found = before.find(stage.name);
+    if (found != before.end()) stage.before = found->second;
+  }
   options.json ? print_json(device, peaks, stages) : print_table(device, peaks, stages);
   return {};
 }

@@ -115,6 +115,9 @@ def test_bench_reports_every_stage(tru, clip, model, tmp_path):
         "load", "decode", "resize", "vision", "prefill", "generate", "first_token",
         "memory"]
     assert all(stage["value"] > 0 for stage in bench["stages"])
+    measured = [line for line in result.stderr.splitlines() if line.startswith("measuring")]
+    assert measured == ["measuring this machine's peaks"] + [
+        f"measuring {stage['name']}" for stage in bench["stages"][1:-1]]
     rates = {stage["name"]: stage["rate"] for stage in bench["stages"]}
     assert all(rates[name] > 0 for name in ("vision", "prefill", "generate"))
     assert set(bench["peaks"]) == {"gemm_f32_gflops", "gemm_bf16_gflops", "gemm_int8_gops",
@@ -129,6 +132,7 @@ def test_bench_reports_every_stage(tru, clip, model, tmp_path):
     refused = tru("bench", clip("two_frames.mp4"), *model(), "--stages", "decode", "--compare",
                   str(before))
     assert "not what `tru bench --json` writes" in refused.stderr
+    assert "measuring" not in refused.stderr  # which can take minutes
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
