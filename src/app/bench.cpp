@@ -337,7 +337,8 @@ Status run(const BenchOptions& options, std::stop_token stop) {
   question.generation = settings.generation;
   question.generation.max_tokens = 1;
   Progress progress(true, false);
-  TRU_TRY(const auto files, pipeline::fetch_media(question.media, fetch::Fetcher(), progress, stop));
+  TRU_TRY(const auto files,
+          pipeline::fetch_media(question.media, fetch::Fetcher(), progress, stop));
   TRU_TRY(const auto planned, pipeline::plan_question(question, files, settings.video, *backend));
   tensor::Device& device = backend->planner().device();
   announce("this machine's peaks");
