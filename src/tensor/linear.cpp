@@ -19,9 +19,11 @@ struct Product {
   std::atomic<std::int64_t> next_piece = 0;
 };
 
-// Pieces small enough to share, large enough that weights are read in long runs.
+// Pieces small enough to share, large enough that weights are read in long runs: where there are
+// enough, as many panels as a row takes at once.
 std::int64_t panels_per_piece(std::int64_t panels, int threads) {
-  return std::clamp<std::int64_t>(panels / (4 * threads), 2, 16) / 2 * 2;
+  const auto share = std::clamp<std::int64_t>(panels / (4 * threads), 2, 16);
+  return share < 4 ? 2 : share / 4 * 4;
 }
 
 // sources: weights, quantised x and what there is of bias and addend.
