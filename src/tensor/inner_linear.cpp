@@ -9,14 +9,13 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "tensor/pieces.h"
 
 namespace tru::tensor {
 namespace {
 
-constexpr std::int64_t kPanelsPerSpan = kSpanColumns / kPanelRows;
-
 // One layer, or gate and up; how their work is cut into pieces of one span of channels and some
-// tiles of rows, which threads take one after the other.
+// tiles of rows.
 struct Inner {
   Prologue activation;
   PackedShape shape;   // of each layer
@@ -28,11 +27,8 @@ struct Inner {
 
   const LinearKernels& kernels() const { return chosen_linear_kernels(count); }
 
-  std::int64_t tiles() const {
-    const std::int64_t rows = kernels().tile_rows;
-    return (count + rows - 1) / rows;
-  }
-  std::int64_t spans() const { return (shape.rows + kSpanColumns - 1) / kSpanColumns; }
+  std::int64_t tiles() const { return parts_of(count, kernels().tile_rows); }
+  std::int64_t spans() const { return InnerPieces::spans(shape); }
 
   // As many as kernels like, or fewer, so that all threads have something to do.
   std::int64_t tiles_per_piece() const {
@@ -40,24 +36,24 @@ struct Inner {
     return std::clamp(tiles() * spans() / (4 * threads), std::max<std::int64_t>(1, share / 4),
                       share);
   }
-  std::int64_t pieces_down() const { return (tiles() + tiles_per_piece() - 1) / tiles_per_piece(); }
+  std::int64_t pieces_down() const { return parts_of(tiles(), tiles_per_piece()); }
   bool is_worth_it() const { return pieces_down() * spans() >= 4 * threads; }
 
-  // A thread keeps a piece's floats behind the quantised block, those of each layer apart.
-  std::int64_t floats_per_layer() const {
-    return tiles_per_piece() * kernels().tile_rows * kSpanColumns;
+  // Of a thread, behind the quantised block.
+  std::int64_t floats_per_thread() const {
+    return InnerPieces::floats(kernels(), tiles_per_piece(), layers);
   }
   std::size_t block_bytes() const {
     return (kernels().quantized_bytes(count, shape.rows) + 63) / 64 * 64;
   }
   std::size_t bytes() const {
-    const auto floats = static_cast<std::size_t>(threads * layers * floats_per_layer());
+    const auto floats = static_cast<std::size_t>(threads * floats_per_thread());
     return block_bytes() + floats * sizeof(float) + 64;
   }
   float* floats(ggml_tensor* dst, int thread) const {
     auto* behind = static_cast<std::byte*>(dst->data) + block_bytes();
     behind += -reinterpret_cast<std::uintptr_t>(behind) % 64;
-    return reinterpret_cast<float*>(behind) + thread * layers * floats_per_layer();
+    return reinterpret_cast<float*>(behind) + thread * floats_per_thread();
   }
 };
 
@@ -66,40 +62,24 @@ void run_inner(ggml_tensor* dst, int thread, int, void* state) {
   auto& inner = *static_cast<Inner*>(state);
   TRU_ASSERT(thread < inner.threads);
   const LinearKernels& kernels = inner.kernels();
-  float* floats = inner.floats(dst, thread);
-
-  LinearTask product{.shape = inner.shape};
-  product.inputs =
+  const std::byte* layers[2] = {};
+  for (int i = 0; i < inner.layers; ++i) {
+    layers[i] = static_cast<const std::byte*>(dst->src[1 + i]->data);
+  }
+  InnerPieces pieces{.kernels = kernels,
+                     .product = {.shape = inner.shape, .bias = floats_of(inner.bias)},
+                     .rounding = {.columns = inner.shape.rows, .prologue = inner.activation},
+                     .layers = {layers, static_cast<std::size_t>(inner.layers)}};
+  pieces.product.inputs =
       kernels.view(static_cast<std::byte*>(dst->src[0]->data), inner.count, inner.shape.columns);
-  product.bias = floats_of(inner.bias);
-  product.output.step = kSpanColumns;
-  product.read_soon = true;
-
-  QuantizeTask rounding{.columns = inner.shape.rows, .prologue = inner.activation};
-  rounding.out = kernels.view(static_cast<std::byte*>(dst->data), inner.count, inner.shape.rows);
-  rounding.second = inner.layers == 2 ? floats + inner.floats_per_layer() : nullptr;
-
+  pieces.rounding.out =
+      kernels.view(static_cast<std::byte*>(dst->data), inner.count, inner.shape.rows);
   const std::int64_t down = inner.pieces_down();
-  const std::int64_t pieces = down * inner.spans();
-  for (auto piece = inner.next_piece++; piece < pieces; piece = inner.next_piece++) {
-    const std::int64_t span = piece / down;
-    product.begin_tile = piece % down * inner.tiles_per_piece();
-    product.end_tile = std::min(inner.tiles(), product.begin_tile + inner.tiles_per_piece());
-    product.begin_panel = span * kPanelsPerSpan;
-    product.end_panel = std::min(inner.shape.panels(), product.begin_panel + kPanelsPerSpan);
-    product.output.first_row = product.begin_tile * kernels.tile_rows;
-    product.output.first_channel = span * kSpanColumns;
-    for (int i = 0; i < inner.layers; ++i) {
-      product.weights = static_cast<const std::byte*>(dst->src[1 + i]->data);
-      product.output.values = floats + i * inner.floats_per_layer();
-      kernels.multiply(product);
-    }
-    rounding.x = {floats, kSpanColumns, product.output.first_row, product.output.first_channel};
-    rounding.begin_tile = product.begin_tile;
-    rounding.end_tile = product.end_tile;
-    rounding.begin_span = span;
-    rounding.end_span = span + 1;
-    kernels.quantize(rounding);
+  const std::int64_t count = down * inner.spans();
+  for (auto piece = inner.next_piece++; piece < count; piece = inner.next_piece++) {
+    const std::int64_t begin = piece % down * inner.tiles_per_piece();
+    pieces.run(piece / down, begin, std::min(inner.tiles(), begin + inner.tiles_per_piece()),
+               inner.floats(dst, thread));
   }
 }
 

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "tensor/pieces.h"
 
 namespace tru::tensor {
 namespace {
 
-// A product's work in pieces of some panels and some tiles. Threads take the next piece when they
-// are through with one: cores are not equally fast, and other programs take some of their time.
+// A product's work is cut into pieces of some panels and some tiles.
 struct Product {
   PackedShape shape;
   std::int64_t count;  // rows of x
@@ -18,13 +18,6 @@ struct Product {
   const ggml_tensor* addend;
   std::atomic<std::int64_t> next_piece = 0;
 };
-
-// Pieces small enough to share, large enough that weights are read in long runs: where there are
-// enough, as many panels as a row takes at once.
-std::int64_t panels_per_piece(std::int64_t panels, int threads) {
-  const auto share = std::clamp<std::int64_t>(panels / (4 * threads), 2, 16);
-  return share < 4 ? 2 : share / 4 * 4;
-}
 
 // sources: weights, quantised x and what there is of bias and addend.
 void run_product(ggml_tensor* dst, int, int threads, void* state) {
@@ -38,8 +31,8 @@ void run_product(ggml_tensor* dst, int, int threads, void* state) {
                              product.shape.columns);
   const std::int64_t tiles = task.inputs.tiles();
   const std::int64_t piece_panels = panels_per_piece(panels, threads);
-  const std::int64_t pieces_down = (tiles + kernels.tiles_per_share - 1) / kernels.tiles_per_share;
-  const std::int64_t pieces = (panels + piece_panels - 1) / piece_panels * pieces_down;
+  const std::int64_t pieces_down = parts_of(tiles, kernels.tiles_per_share);
+  const std::int64_t pieces = parts_of(panels, piece_panels) * pieces_down;
   task.bias = floats_of(product.bias);
   task.addend = floats_of(product.addend);
   task.output = {static_cast<float*>(dst->data), product.shape.rows};

@@ -11,6 +11,7 @@
 
 #include "tensor/attention.h"
 #include "tensor/device.h"
+#include "tensor/experts.h"
 #include "tensor/graph.h"
 #include "tensor/inner_linear.h"
 #include "tensor/linear.h"
@@ -281,6 +282,136 @@ TEST(InnerLinear, IsLikeItsSteps) {
     }
     EXPECT_EQ(results[0], results[1]);
   }
+}
+
+// Packed experts, and what they make of some tokens.
+class Experts {
+ public:
+  static constexpr std::int64_t kExperts = 7, kHidden = 320, kInner = 576, kChosen = 3;
+
+  Experts(Device& device, PackedFormat format) : device_(device), context_(make_context(256)) {
+    const MatrixType type{GGML_TYPE_Q8_0, format};
+    const auto add = [&](std::int64_t rows, std::int64_t columns) {
+      return new_expert_matrices(context_.get(), type, kExperts, rows, columns);
+    };
+    mlps_ = {add(2 * kInner, kHidden), add(kHidden, kInner)};
+    buffer_ = device.allocate(context_.get()).value();
+    fill(mlps_.gate_up, 0.59f);
+    fill(mlps_.down, 0.37f);
+  }
+
+  // All tokens together: [tokens, hidden].
+  std::vector<float> mixed(std::int64_t tokens) const {
+    const auto x = inputs(tokens), score = scores(tokens), addend = addends(tokens);
+    Workspace workspace(device_);
+    Graph graph(workspace);
+    ggml_context* context = graph.context();
+    const std::int64_t shape[] = {kHidden, tokens}, score_shape[] = {kExperts, tokens};
+    ggml_tensor* all = graph.input(GGML_TYPE_F32, score_shape, score.data());
+    ggml_tensor* chosen = ggml_argsort_top_k(context, all, kChosen);
+    ggml_tensor* weights =
+        ggml_get_rows(context, ggml_reshape_3d(context, all, 1, kExperts, tokens), chosen);
+    ggml_tensor* y = mixture_of_experts(
+        graph, mlps_, {chosen, ggml_reshape_2d(context, weights, kChosen, tokens)},
+        graph.input(GGML_TYPE_F32, shape, x.data()),
+        graph.input(GGML_TYPE_F32, shape, addend.data()));
+    graph.output(y);
+    EXPECT_TRUE(graph.run({}));
+    return graph.read(y);
+  }
+
+  // The same, by each expert's layers.
+  std::vector<float> one_by_one(std::int64_t tokens) const {
+    const auto score = scores(tokens);
+    std::vector<float> sums = addends(tokens);
+    for (std::int64_t expert = 0; expert < kExperts; ++expert) {
+      const std::vector<float> y = run(expert, tokens);
+      for (std::int64_t token = 0; token < tokens; ++token) {
+        const float* of_token = &score[static_cast<std::size_t>(token * kExperts)];
+        const float weight = of_token[expert];
+        const auto better = std::count_if(of_token, of_token + kExperts,
+                                          [&](float other) { return other > weight; });
+        if (better >= kChosen) continue;
+        for (std::int64_t i = token * kHidden; i < (token + 1) * kHidden; ++i) {
+          sums[static_cast<std::size_t>(i)] += weight * y[static_cast<std::size_t>(i)];
+        }
+      }
+    }
+    return sums;
+  }
+
+ private:
+  static std::vector<float> inputs(std::int64_t tokens) {
+    return waves(static_cast<std::size_t>(tokens * kHidden), 0.83f);
+  }
+  static std::vector<float> scores(std::int64_t tokens) {
+    return waves(static_cast<std::size_t>(tokens * kExperts), 1.7f);
+  }
+  static std::vector<float> addends(std::int64_t tokens) {
+    return waves(static_cast<std::size_t>(tokens * kHidden), 0.21f);
+  }
+
+  static void fill(const ExpertMatrices& matrices, float step) {
+    const auto panel_values = static_cast<std::size_t>(kPanelRows * matrices.columns);
+    const auto values =
+        waves(static_cast<std::size_t>(kExperts * matrices.rows * matrices.columns), step);
+    auto* panel = static_cast<std::byte*>(matrices.tensor->data);
+    for (std::size_t at = 0; at < values.size(); at += panel_values) {
+      pack_panel(matrices.packed_shape(), &values[at], kPanelRows, panel);
+      panel += matrices.packed_shape().panel_bytes();
+    }
+  }
+
+  // The i-th of the matrices of some rows that follow each other.
+  Matrix layer(const ExpertMatrices& matrices, std::int64_t rows, std::int64_t i) const {
+    Matrix matrix{nullptr, rows, matrices.columns, matrices.packed};
+    const std::size_t bytes = matrix.packed_shape().bytes();
+    matrix.tensor = ggml_view_1d(context_.get(), matrices.tensor, static_cast<std::int64_t>(bytes),
+                                 static_cast<std::size_t>(i) * bytes);
+    ggml_backend_view_init(matrix.tensor);
+    return matrix;
+  }
+
+  std::vector<float> run(std::int64_t expert, std::int64_t tokens) const {
+    const auto x = inputs(tokens);
+    Workspace workspace(device_);
+    Graph graph(workspace);
+    const std::int64_t shape[] = {kHidden, tokens};
+    const Rows rows(graph, graph.input(GGML_TYPE_F32, shape, x.data()));
+    const Rows inner = linear_swiglu(graph, layer(mlps_.gate_up, kInner, 2 * expert),
+                                     layer(mlps_.gate_up, kInner, 2 * expert + 1), rows);
+    ggml_tensor* y = linear(graph, layer(mlps_.down, kHidden, expert), nullptr, inner);
+    graph.output(y);
+    EXPECT_TRUE(graph.run({}));
+    return graph.read(y);
+  }
+
+  Device& device_;
+  ContextPtr context_;
+  BufferPtr buffer_;
+  ExpertMlps mlps_;
+};
+
+// From one token, which most experts do not see, to so many that an expert has several pieces.
+TEST(Experts, AreSumsOfTheirLayers) {
+  auto device = Device::open("cpu", 3);
+  ASSERT_TRUE(device);
+  for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
+    const Experts experts(*device, format);
+    for (const std::int64_t tokens : {1, 2, 7, 40, 1000}) {
+      EXPECT_THAT(experts.mixed(tokens),
+                  testing::Pointwise(testing::FloatNear(1e-4f), experts.one_by_one(tokens)))
+          << tokens << " tokens";
+    }
+  }
+}
+
+// Whatever thread takes which piece.
+TEST(Experts, GiveTheSameBitsEachTime) {
+  auto one = Device::open("cpu", 1), three = Device::open("cpu", 3);
+  ASSERT_TRUE(one && three);
+  const Experts alone(*one, PackedFormat::int8), shared(*three, PackedFormat::int8);
+  EXPECT_EQ(alone.mixed(200), shared.mixed(200));
 }
 
 // x[k] and x[k + pairs] as a complex number, times e^(i angle). Heads of x are parts of wider rows.

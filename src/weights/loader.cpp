@@ -159,7 +159,12 @@ tensor::Matrix Loader::request_matrix(const std::string& name,
   std::int64_t columns = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
   const tensor::Matrix matrix = tensor::new_matrix(context_.get(), type, shape[0], columns);
-  request(name, shape, {{}, matrix.tensor, shape[0], columns, 1, 0, false, type.packed});
+  request(name, shape,
+          {.source = {},
+           .target = matrix.tensor,
+           .rows = shape[0],
+           .columns = columns,
+           .packed = type.packed});
   if (!type.packed) plain_.emplace(name, matrix);
   return matrix;
 }
@@ -186,30 +191,66 @@ ggml_tensor* Loader::table(const std::string& name, std::int64_t rows, std::int6
   return request_matrix(name, {rows, columns}, {type, {}}).tensor;
 }
 
-ggml_tensor* Loader::experts(const std::string& name, std::int64_t experts, std::int64_t rows,
-                             std::int64_t columns) {
-  const std::vector<std::string> parts = checkpoint_->expert_parts(name);
-  const std::string& first = parts.empty() ? name : parts.front();
-  ggml_type type = plain_type_of(first, columns);
+// The tensors in the file that a matrix of experts consists of.
+std::vector<std::string> Loader::parts_of_experts(const std::string& name) const {
+  const auto parts = checkpoint_->expert_parts(name);
+  return parts.empty() ? std::vector{name} : parts;
+}
+
+tensor::MatrixType Loader::type_of_experts(const std::string& name, std::int64_t columns) const {
+  const std::vector<std::string> parts = parts_of_experts(name);
+  tensor::MatrixType type{plain_type_of(parts[0], columns), type_of(parts[0]).packed};
   for (const std::string& part : parts) {
-    if (plain_type_of(part, columns) != type) type = GGML_TYPE_BF16;
+    if (plain_type_of(part, columns) != type.plain) type.plain = GGML_TYPE_BF16;
+    if (type_of(part).packed != type.packed) type.packed.reset();
   }
-  ggml_tensor* target = ggml_new_tensor_3d(context_.get(), type, columns, rows, experts);
-  if (parts.empty()) {
-    request(name, {experts, columns, rows}, {{}, target, rows, columns, experts, 0, true, {}});
+  return type;
+}
+
+tensor::ExpertMatrices Loader::request_experts(const std::string& name,
+                                               const tensor::MatrixType& type, std::int64_t experts,
+                                               std::int64_t rows, std::int64_t columns) {
+  const auto matrices = tensor::new_expert_matrices(context_.get(), type, experts, rows, columns);
+  Request part{.source = {},
+               .target = matrices.tensor,
+               .rows = rows,
+               .columns = columns,
+               .matrices = experts,
+               .target_rows = rows,
+               .transposed = checkpoint_->expert_parts(name).empty(),
+               .packed = type.packed};
+  if (part.transposed) {
+    request(name, {experts, columns, rows}, part);
+    return matrices;
   }
-  const std::int64_t part_rows = parts.empty() ? 0 : rows / static_cast<std::int64_t>(parts.size());
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::int64_t at = static_cast<std::int64_t>(i) * part_rows;
-    request(parts[i], {experts, part_rows, columns},
-            {{}, target, part_rows, columns, experts, at, false, {}});
+  const std::vector<std::string> parts = parts_of_experts(name);
+  part.rows /= static_cast<std::int64_t>(parts.size());
+  for (const std::string& each : parts) {
+    request(each, {experts, part.rows, columns}, part);
+    part.first_row += part.rows;
   }
-  return target;
+  return matrices;
+}
+
+tensor::ExpertMlps Loader::experts(const std::string& name, std::int64_t experts,
+                                   std::int64_t hidden, std::int64_t inner) {
+  const std::string gate_up = name + ".gate_up_proj", down = name + ".down_proj";
+  tensor::MatrixType gate_up_type = type_of_experts(gate_up, hidden);
+  tensor::MatrixType down_type = type_of_experts(down, inner);
+  // Both in the same way; and gate and up have panels of their own.
+  const bool pack = gate_up_type.packed == down_type.packed &&
+                    hidden % tensor::kGroupColumns == 0 && inner % tensor::kGroupColumns == 0;
+  if (!pack) {
+    gate_up_type.packed.reset();
+    down_type.packed.reset();
+  }
+  return {request_experts(gate_up, gate_up_type, experts, 2 * inner, hidden),
+          request_experts(down, down_type, experts, hidden, inner)};
 }
 
 ggml_tensor* Loader::vector(const std::string& name, std::int64_t size) {
   ggml_tensor* target = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, size);
-  request(name, {size}, {{}, target, 1, size, 1, 0, false, {}});
+  request(name, {size}, {.source = {}, .target = target, .rows = 1, .columns = size});
   return target;
 }
 
@@ -266,7 +307,7 @@ void Loader::convert_rows(const Request& request, std::int64_t matrix, std::int6
   const std::int64_t size = request.rows * request.columns;
   const std::int64_t source_at = matrix * size + first * request.columns;
   const std::size_t row_bytes = request.packed ? 0 : ggml_row_size(target->type, request.columns);
-  const auto row = static_cast<std::size_t>(matrix * target->ne[1] + request.first_row + first);
+  const auto row = static_cast<std::size_t>(request.row_in_target(matrix, first));
   if (request.keeps_blocks()) {
     const auto rows = slice(request.source, source_at, count * request.columns).data;
     ggml_backend_tensor_set(target, rows.data(), row * row_bytes, rows.size());
@@ -282,7 +323,7 @@ void Loader::convert_rows(const Request& request, std::int64_t matrix, std::int6
   if (request.packed) {
     const tensor::PackedShape shape{*request.packed, request.rows, request.columns};
     const auto bytes = pack_rows(values, shape);
-    const auto panel = static_cast<std::size_t>(first / tensor::kPanelRows);
+    const std::size_t panel = row / static_cast<std::size_t>(tensor::kPanelRows);
     ggml_backend_tensor_set(target, bytes.data(), panel * shape.panel_bytes(), bytes.size());
     return;
   }

@@ -2,6 +2,7 @@
 // the rest (another number format, another layout, a device with its own memory) is converted.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "base/result.h"
 #include "tensor/device.h"
+#include "tensor/experts.h"
 #include "tensor/linear.h"
 #include "weights/checkpoint.h"
 #include "weights/weight_cache.h"
@@ -65,11 +67,11 @@ class Loader {
   // A matrix whose rows are looked up. ne = {columns, rows}.
   ggml_tensor* table(const std::string& name, std::int64_t rows, std::int64_t columns);
 
-  // Expert matrices. In safetensors they lie input-major, [experts, columns, rows], and each is
-  // transposed to [rows, columns]; in GGUF files as wanted, but gate and up apart (expert_parts).
-  // ne = {columns, rows, experts}.
-  ggml_tensor* experts(const std::string& name, std::int64_t experts, std::int64_t rows,
-                       std::int64_t columns);
+  // The matrices `name`.gate_up_proj and `name`.down_proj of experts. In safetensors they lie
+  // input-major, [experts, columns, rows], and each is transposed to [rows, columns]; in GGUF files
+  // as wanted, but gate and up apart (expert_parts).
+  tensor::ExpertMlps experts(const std::string& name, std::int64_t experts, std::int64_t hidden,
+                             std::int64_t inner);
 
   // f32 vector, for norms and biases.
   ggml_tensor* vector(const std::string& name, std::int64_t size);
@@ -85,20 +87,30 @@ class Loader {
   struct Request {
     TensorView source;
     ggml_tensor* target;
-    std::int64_t rows;       // of each of the source's matrices, as they stand in the target
-    std::int64_t columns;    // of the target
-    std::int64_t matrices;   // as many in source and target
-    std::int64_t first_row;  // of each matrix of the target: where the source's rows begin
-    bool transposed;         // each matrix of the target is the source's, transposed
-    std::optional<tensor::PackedFormat> packed;
+    std::int64_t rows;             // of each of the source's matrices, as they stand in the target
+    std::int64_t columns;          // of the target
+    std::int64_t matrices = 1;     // as many in source and target
+    std::int64_t target_rows = 0;  // of each matrix of the target, if it has other rows too
+    std::int64_t first_row = 0;    // of each matrix of the target: where the source's rows begin
+    bool transposed = false;       // each matrix of the target is the source's, transposed
+    std::optional<tensor::PackedFormat> packed = {};
 
+    // A row's place among the rows of all matrices of the target.
+    std::int64_t row_in_target(std::int64_t matrix, std::int64_t row) const {
+      return matrix * std::max(rows, target_rows) + first_row + row;
+    }
     bool keeps_blocks() const;
   };
 
   tensor::MatrixType type_of(const std::string& name) const;
   ggml_type plain_type_of(const std::string& name, std::int64_t columns) const;
+  std::vector<std::string> parts_of_experts(const std::string& name) const;
+  tensor::MatrixType type_of_experts(const std::string& name, std::int64_t columns) const;
   tensor::Matrix request_matrix(const std::string& name, const std::vector<std::int64_t>& shape,
                                 const tensor::MatrixType& type);
+  tensor::ExpertMatrices request_experts(const std::string& name, const tensor::MatrixType& type,
+                                         std::int64_t experts, std::int64_t rows,
+                                         std::int64_t columns);
   void request(const std::string& name, const std::vector<std::int64_t>& disk_shape,
                const Request& request);
   bool map(const Request& request, LoadedWeights& weights);

@@ -117,14 +117,14 @@ TEST_F(LoaderTest, TiedEmbeddingsAreOneTensorUnlessPacked) {
 TEST_F(LoaderTest, TransposesEveryExpert) {
   open("moe");
   const TextConfig& text = checkpoint_->config().text;
-  const std::string name = kLayer + "mlp.experts.down_proj";
+  const std::string name = kLayer + "mlp.experts";
   const std::int64_t experts = text.num_experts, rows = text.hidden_size,
                      columns = text.moe_intermediate_size;
   Loader f32 = loader(WeightFormat::f32);
-  const ggml_tensor* tensor = f32.experts(name, experts, rows, columns);
+  const ggml_tensor* tensor = f32.experts(name, experts, rows, columns).down.tensor;
   const auto weights = f32.finish();
   ASSERT_TRUE(weights) << weights.error().message;
-  const auto ours = read(tensor), file = in_file(name);
+  const auto ours = read(tensor), file = in_file(name + ".down_proj");
   ASSERT_EQ(ours.size(), static_cast<std::size_t>(experts * rows * columns));
   for (std::int64_t e = 0; e < experts; ++e) {
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -180,26 +180,35 @@ TEST_F(LoaderTest, PacksWhatAGgufFileHasIn8Bits) {
 
 // Gate and up are two tensors there, and lie the other way round.
 TEST_F(LoaderTest, LoadsTheSameExpertsFromGguf) {
-  for (const char* name : {"mlp.experts.gate_up_proj", "mlp.experts.down_proj"}) {
-    std::vector<std::vector<float>> values;
-    for (const bool is_gguf : {false, true}) {
-      if (is_gguf) {
-        open_gguf("moe", Dtype::f32);
-      } else {
-        open("moe");
-      }
-      const TextConfig& text = checkpoint_->config().text;
-      const bool is_down = std::string_view(name).find("down") != std::string_view::npos;
-      const std::int64_t inner = text.moe_intermediate_size, hidden = text.hidden_size;
-      Loader f32 = loader(WeightFormat::f32);
-      const ggml_tensor* tensor = f32.experts(
-          kLayer + name, text.num_experts, is_down ? hidden : 2 * inner, is_down ? inner : hidden);
-      const auto weights = f32.finish();
-      ASSERT_TRUE(weights) << weights.error().message;
-      values.push_back(read(tensor));
+  std::vector<std::vector<float>> gate_up, down;
+  for (const bool is_gguf : {false, true}) {
+    if (is_gguf) {
+      open_gguf("moe", Dtype::f32);
+    } else {
+      open("moe");
     }
-    EXPECT_EQ(values[0], values[1]) << name;
+    const TextConfig& text = checkpoint_->config().text;
+    Loader f32 = loader(WeightFormat::f32);
+    const tensor::ExpertMlps experts = f32.experts(kLayer + "mlp.experts", text.num_experts,
+                                                   text.hidden_size, text.moe_intermediate_size);
+    const auto weights = f32.finish();
+    ASSERT_TRUE(weights) << weights.error().message;
+    gate_up.push_back(read(experts.gate_up.tensor));
+    down.push_back(read(experts.down.tensor));
   }
+  EXPECT_EQ(gate_up[0], gate_up[1]);
+  EXPECT_EQ(down[0], down[1]);
+}
+
+// Widths that are no whole groups would be padded.
+TEST_F(LoaderTest, PacksExpertsOfWholeGroupsOnly) {
+  open("moe");
+  const TextConfig& text = checkpoint_->config().text;
+  Loader int8 = loader(WeightFormat::int8);
+  const tensor::ExpertMlps experts = int8.experts(kLayer + "mlp.experts", text.num_experts,
+                                                  text.hidden_size, text.moe_intermediate_size);
+  EXPECT_FALSE(experts.gate_up.packed || experts.down.packed);
+  EXPECT_EQ(experts.gate_up.tensor->type, GGML_TYPE_BF16);
 }
 
 TEST_F(LoaderTest, TellsTheFirstErrorAtTheEnd) {

@@ -135,11 +135,9 @@ LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int inde
   const std::string mlp = name + "mlp.";
   if (layer.is_sparse) {
     // The router stays exact: a rounded score sends a token to another expert.
-    layer.sparse = {{loader.exact_linear(mlp + "gate.weight", c.num_experts, c.hidden_size)},
-                    loader.experts(mlp + "experts.gate_up_proj", c.num_experts,
-                                   2 * c.moe_intermediate_size, c.hidden_size),
-                    loader.experts(mlp + "experts.down_proj", c.num_experts, c.hidden_size,
-                                   c.moe_intermediate_size)};
+    layer.sparse = {
+        {loader.exact_linear(mlp + "gate.weight", c.num_experts, c.hidden_size)},
+        loader.experts(mlp + "experts", c.num_experts, c.hidden_size, c.moe_intermediate_size)};
   } else {
     layer.dense = {
         Linear::load(loader, mlp + "gate_proj", c.intermediate_size, c.hidden_size, false),
@@ -217,7 +215,7 @@ ggml_tensor* LanguageModel::mlp(tensor::Graph& graph, const Layer& layer, ggml_t
   const tensor::Rows normed =
       layer.post_attention_layernorm(graph, x, static_cast<float>(config_.rms_norm_eps));
   if (!layer.is_sparse) return dense_mlp(graph, layer.dense, normed, x);
-  return ggml_add(graph.context(), x, sparse_mlp(graph, layer.sparse, normed.tensor()));
+  return sparse_mlp(graph, layer.sparse, normed.tensor(), x);
 }
 
 ggml_tensor* LanguageModel::dense_mlp(tensor::Graph& graph, const DenseMlp& mlp,
@@ -227,33 +225,18 @@ ggml_tensor* LanguageModel::dense_mlp(tensor::Graph& graph, const DenseMlp& mlp,
   return mlp.down_proj(graph, inner, addend);
 }
 
-ggml_tensor* LanguageModel::sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp,
-                                       ggml_tensor* x) const {
+ggml_tensor* LanguageModel::sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp, ggml_tensor* x,
+                                       ggml_tensor* addend) const {
   ggml_context* context = graph.context();
-  const std::int64_t hidden = x->ne[0];
-  const std::int64_t tokens = x->ne[1];
   const int chosen = config_.num_experts_per_tok;
   // Softmax over all experts, then the best ones, renormalised to sum 1.
   ggml_tensor* probabilities = ggml_soft_max(context, mlp.gate(graph, x));
   ggml_tensor* experts = ggml_argsort_top_k(context, probabilities, chosen);
   ggml_tensor* weights = ggml_get_rows(
-      context, ggml_reshape_3d(context, probabilities, 1, config_.num_experts, tokens), experts);
-  ggml_tensor* flat = ggml_reshape_2d(context, weights, chosen, tokens);
-  flat = ggml_div(context, flat, ggml_sum_rows(context, flat));
-  weights = ggml_reshape_3d(context, flat, 1, chosen, tokens);
-
-  ggml_tensor* rows = ggml_reshape_3d(context, x, hidden, 1, tokens);
-  ggml_tensor* inner =
-      ggml_swiglu(context, ggml_mul_mat_id(context, mlp.gate_up_proj, rows, experts));
-  ggml_tensor* outer = ggml_mul_mat_id(context, mlp.down_proj, inner, experts);
-  outer = ggml_mul(context, outer, weights);
-  ggml_tensor* sum = nullptr;
-  for (int i = 0; i < chosen; ++i) {
-    ggml_tensor* part = ggml_view_2d(context, outer, hidden, tokens, outer->nb[2],
-                                     static_cast<std::size_t>(i) * outer->nb[1]);
-    sum = sum == nullptr ? part : ggml_add(context, sum, part);
-  }
-  return chosen == 1 ? ggml_cont(context, sum) : sum;
+      context, ggml_reshape_3d(context, probabilities, 1, config_.num_experts, x->ne[1]), experts);
+  weights = ggml_reshape_2d(context, weights, chosen, x->ne[1]);
+  weights = ggml_div(context, weights, ggml_sum_rows(context, weights));
+  return tensor::mixture_of_experts(graph, mlp.experts, {experts, weights}, x, addend);
 }
 
 LanguageModel::Inputs LanguageModel::make_inputs(tensor::Graph& graph, const Batch& batch,

@@ -12,6 +12,7 @@
 #include "model/kv_cache.h"
 #include "model/qwen3vl/mrope.h"
 #include "model/qwen3vl/vision.h"
+#include "tensor/experts.h"
 #include "weights/config.h"
 
 namespace tru::model::qwen3vl {
@@ -57,9 +58,8 @@ class LanguageModel {
     Linear gate_proj, up_proj, down_proj;
   };
   struct SparseMlp {
-    Linear gate;                          // router
-    ggml_tensor* gate_up_proj = nullptr;  // [hidden, 2 * moe_intermediate, experts], gate first
-    ggml_tensor* down_proj = nullptr;     // [moe_intermediate, hidden, experts]
+    Linear gate;  // router
+    tensor::ExpertMlps experts;
   };
   struct Layer {
     RmsNorm input_layernorm, post_attention_layernorm;
@@ -88,7 +88,8 @@ class LanguageModel {
   ggml_tensor* mlp(tensor::Graph& graph, const Layer& layer, ggml_tensor* x) const;
   ggml_tensor* dense_mlp(tensor::Graph& graph, const DenseMlp& mlp, const tensor::Rows& x,
                          ggml_tensor* addend) const;
-  ggml_tensor* sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp, ggml_tensor* x) const;
+  ggml_tensor* sparse_mlp(tensor::Graph& graph, const SparseMlp& mlp, ggml_tensor* x,
+                          ggml_tensor* addend) const;
 
   weights::TextConfig config_;
   std::size_t deepstack_count_;

@@ -61,17 +61,13 @@ double correlation(const std::vector<float>& a, const std::vector<float>& b) {
   return ab / std::sqrt(aa * bb);
 }
 
-// dense-tied with rows of 256, as ggml's larger blocks want them, and weights by chance.
-void make_wide_checkpoint(const std::filesystem::path& dir) {
-  weights::copy_fixture("dense-tied", dir);
+// A test checkpoint with other widths and weights by chance.
+void make_wide_checkpoint(const char* name,
+                          const std::vector<std::pair<std::string, std::string>>& changes,
+                          const std::filesystem::path& dir) {
+  weights::copy_fixture(name, dir);
   std::string config = weights::read_file(dir / "config.json");
-  for (const std::string& width :
-       {std::string("hidden_size\": "), std::string("out_hidden_size\": ")}) {
-    const std::string from = "\"" + width + "64";
-    config.replace(config.find(from), from.size(), "\"" + width + "256");
-  }
-  const std::string inner = "\"intermediate_size\": 96";
-  config.replace(config.find(inner), inner.size(), "\"intermediate_size\": 512");
+  for (const auto& [from, to] : changes) config.replace(config.find(from), from.size(), to);
   weights::write_file(dir / "config.json", config);
   std::mt19937 random(5);
   std::normal_distribution<float> normal(0.0f, 0.08f);
@@ -94,7 +90,12 @@ void make_wide_checkpoint(const std::filesystem::path& dir) {
 TEST(Model, ComputesOnEveryKindOfBlocks) {
   using weights::Dtype;
   const weights::TempDir dir;
-  make_wide_checkpoint(dir.path() / "hf");
+  // Rows of 256, as ggml's larger blocks want them.
+  make_wide_checkpoint("dense-tied",
+                       {{R"("hidden_size": 64)", R"("hidden_size": 256)"},
+                        {R"("out_hidden_size": 64)", R"("out_hidden_size": 256)"},
+                        {R"("intermediate_size": 96)", R"("intermediate_size": 512)"}},
+                       dir.path() / "hf");
   // tests/cli/test_gguf.py asks of the kinds that need no rows of 256.
   for (const Dtype dtype :
        {Dtype::q8_0, Dtype::q2_k, Dtype::q3_k, Dtype::q4_k, Dtype::q5_k, Dtype::q6_k}) {
@@ -121,6 +122,31 @@ TEST(Model, QuantisedWeightsGiveNearlyTheSameLogits) {
     EXPECT_GT(int8, 0.99) << name;
     EXPECT_GT(int4, 0.5) << name;  // networks of random numbers take rounding hard
     EXPECT_GT(int8, int4) << name;
+  }
+}
+
+// Those of safetensors, each transposed, and of GGUF files, where gate and up lie apart.
+TEST(Model, PackedExpertsGiveNearlyTheSameLogits) {
+  const weights::TempDir dir;
+  make_wide_checkpoint("moe",
+                       {{R"("hidden_size": 48)", R"("hidden_size": 128)"},
+                        {R"("out_hidden_size": 48)", R"("out_hidden_size": 128)"},
+                        {R"("moe_intermediate_size": 40)", R"("moe_intermediate_size": 320)"}},
+                       dir.path() / "hf");
+  const std::string hf = (dir.path() / "hf").string();
+  const std::string gguf =
+      weights::make_gguf(hf, weights::Dtype::q8_0).write(dir.path() / "gguf").string();
+  for (const std::string& path : {hf, gguf}) {
+    const auto exact = run(path, WeightFormat::f32).logits;
+    const double int8 = correlation(exact, run(path, WeightFormat::int8).logits);
+    const double one_by_one = correlation(exact, run(path, WeightFormat::int8, 1).logits);
+    const double int4 = correlation(exact, run(path, WeightFormat::int4).logits);
+    fmt::print("{}: int8 {:.5f}, token by token {:.5f}, int4 {:.5f}\n", path, int8, one_by_one,
+               int4);
+    EXPECT_GT(int8, 0.99) << path;
+    EXPECT_GT(one_by_one, 0.99) << path;
+    EXPECT_GT(int4, 0.5) << path;
+    EXPECT_GT(int8, int4) << path;
   }
 }
 

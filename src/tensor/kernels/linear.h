@@ -103,7 +103,8 @@ struct FloatRows {
 
 // The rows and spans that one call quantises.
 struct QuantizeTask {
-  FloatRows<const float> x = {};  // [out.count, columns]
+  FloatRows<const float> x = {};         // [out.count, columns], or as many rows as
+  const std::int32_t* x_rows = nullptr;  // [out.count] names: which of x becomes each of out
   std::int64_t columns = 0;
   Prologue prologue = Prologue::none;
   const float* second = nullptr;  // swiglu: laid out as x; norms: [columns]

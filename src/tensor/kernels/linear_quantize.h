@@ -51,6 +51,7 @@ float sum_of_squares(const float* x, std::int64_t count, float mean) {
 
 template <class F, Prologue prologue>
 RowSource row_source(const QuantizeTask& task, std::int64_t row) {
+  if (task.x_rows != nullptr) row = task.x_rows[row];
   const std::int64_t first = task.x.index(row, task.begin_span * kSpanColumns);
   RowSource source{task.x.values + first};
   if constexpr (prologue == Prologue::swiglu) source.second = task.second + first;
