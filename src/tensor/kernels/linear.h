@@ -23,10 +23,11 @@ inline constexpr std::int64_t kSpanColumns = kSpanGroups * kGroupColumns;
 inline constexpr std::int64_t kPanelRows = 16;
 
 // Of packed matrices: another number when the same weights would be packed into other bytes.
-inline constexpr int kPackedLayoutVersion = 1;
+inline constexpr int kPackedLayoutVersion = 2;
 
 // int8: one scale per output channel; 8 bits per weight.
-// int4: one f16 scale per output channel and group; 4.25 bits per weight.
+// int4: from -8 to 7, one f16 scale per output channel and group, which may be negative; 4.25 bits
+// per weight.
 enum class PackedFormat { int8, int4 };
 
 // A weight matrix: `rows` output channels, `columns` input channels.

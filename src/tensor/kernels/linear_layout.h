@@ -56,7 +56,7 @@ inline const std::byte* group_scales(const PackedShape& shape, const std::byte* 
   return panel + block_bytes(shape) + group * kPanelRows * 2;
 }
 
-// 16 of them as floats. Scales are not negative and finite.
+// 16 of them as floats. Scales are finite.
 void scales_to_f32(const std::byte* f16, float* scales);
 
 // The tile that a row is in.

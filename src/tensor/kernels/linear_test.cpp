@@ -151,25 +151,28 @@ TEST_P(Linear, IsExactOnWhatItsFormatsHold) {
   }
 }
 
-// The largest sums there are: nothing saturates, nothing wraps around.
+// The largest sums there are: nothing saturates, nothing wraps around. int4 weights reach both
+// their ends if one of each group is -8/7 of the others.
 TEST_P(Linear, TakesExtremeValues) {
   for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
     for (const auto& [sign, count] : {std::pair{-1.0f, 6}, {1.0f, 6}, {-1.0f, 19}, {1.0f, 19}}) {
-      for (const float weight : {-3.0f, 3.0f}) {
-        const Weights w({format, 16, 4096}, std::vector<float>(16 * 4096, weight));
-        const std::vector<float> x(static_cast<std::size_t>(count) * 4096, sign * 5.0f);
-        for (const float y : multiply(GetParam(), w, x)) {
-          ASSERT_NEAR(y, sign * weight * 5 * 4096, 40) << static_cast<int>(format);
+      for (const float weight : {-3.5f, 3.5f}) {
+        std::vector<float> weights(16 * 4096, weight);
+        for (std::size_t i = 9; format == PackedFormat::int4 && i < weights.size();) {
+          weights[i] *= -8.0f / 7;
+          i += kGroupColumns;
         }
+        const Weights w({format, 16, 4096}, weights);
+        const std::vector<float> x(static_cast<std::size_t>(count) * 4096, sign * 5.0f);
         // One group of a span as wide as 16 bits can be.
         std::vector<float> wide(x.size());
-        double sum = 0;
         for (std::size_t i = 0; i < wide.size(); ++i) {
           wide[i] = sign * (i % kSpanColumns < kGroupColumns ? 32639.0f : 127.0f);
-          sum += static_cast<double>(wide[i]) / count;
         }
-        for (const float y : multiply(GetParam(), w, wide)) {
-          ASSERT_NEAR(y / (weight * sum), 1, 1e-3) << static_cast<int>(format);
+        for (const auto& inputs : {x, wide}) {
+          const auto expected = exact_product(w, weights, inputs);
+          EXPECT_LT(relative_error(multiply(GetParam(), w, inputs), expected), 1e-3)
+              << static_cast<int>(format);
         }
       }
     }
@@ -246,7 +249,7 @@ TEST_P(Linear, RoundsLittle) {
   const Weights int4({PackedFormat::int4, 64, 2048}, weights);
   const auto expected = exact_product(int8, weights, x);
   EXPECT_LT(relative_error(multiply(GetParam(), int8, x), expected), 0.013);
-  EXPECT_LT(relative_error(multiply(GetParam(), int4, x), expected), 0.13);
+  EXPECT_LT(relative_error(multiply(GetParam(), int4, x), expected), 0.1);
 }
 
 // A few input channels a hundred times as large as the others, as language models have them, do not
