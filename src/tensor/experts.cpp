@@ -59,7 +59,7 @@ struct Mixture {
   std::vector<std::int32_t> places = {};  // token * chosen + i, expert by expert
   std::vector<std::int32_t> rows = {};    // the token of each of places
   std::vector<InnerPiece> pieces = {};
-  std::atomic<std::int64_t> next_quantise = 0, next_inner = 0, next_down = 0;
+  std::atomic<std::int64_t> next_quantize = 0, next_inner = 0, next_down = 0;
 
   // A token alone has the same row for all its experts.
   bool shares_row() const { return tokens == 1; }
@@ -148,12 +148,12 @@ QuantizedRows inner_of(const Mixture& mixture, const Share& share, ggml_tensor* 
 }
 
 // Each expert's rows of x. sources: x, and what route() runs in.
-void run_quantise(ggml_tensor* dst, int, int, void* state) {
+void run_quantize(ggml_tensor* dst, int, int, void* state) {
   auto& mixture = *static_cast<Mixture*>(state);
   const ggml_tensor* x = dst->src[0];
   const auto count =
       mixture.shares_row() ? std::int64_t{1} : static_cast<std::int64_t>(mixture.shares.size());
-  for (auto i = mixture.next_quantise++; i < count; i = mixture.next_quantise++) {
+  for (auto i = mixture.next_quantize++; i < count; i = mixture.next_quantize++) {
     const Share& share = mixture.shares[static_cast<std::size_t>(i)];
     QuantizeTask task{.x = {floats_of(x), x->ne[0]},
                       .x_rows = &mixture.rows[static_cast<std::size_t>(share.first)],
@@ -295,7 +295,7 @@ ggml_tensor* by_kernels(Graph& graph, const ExpertMlps& mlps, const Routing& rou
   };
   const std::int64_t floats = threads * mixture.floats_per_thread();
   ggml_tensor* routed = add(GGML_TYPE_I8, 1, 1, {routing.experts}, run_route);
-  ggml_tensor* rows = add(GGML_TYPE_I8, bytes(x->ne[0]), 1, {x, routed}, run_quantise);
+  ggml_tensor* rows = add(GGML_TYPE_I8, bytes(x->ne[0]), 1, {x, routed}, run_quantize);
   ggml_tensor* activated =
       add(GGML_TYPE_I8, bytes(inner) + floats * static_cast<std::int64_t>(sizeof(float)) + 64, 1,
           {rows, mlps.gate_up.tensor}, run_inner);

@@ -27,6 +27,8 @@ struct Matrix {
   std::optional<PackedFormat> packed;
 
   PackedShape packed_shape() const { return {*packed, rows, columns}; }
+  // To fewer than 16 bits.
+  bool is_quantized() const { return packed || ggml_is_quantized(tensor->type); }
 };
 
 // The header of a matrix in `context`, without data.

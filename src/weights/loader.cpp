@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "weights/convert.h"
 #include "weights/parallel.h"
+#include "weights/tensor_list.h"
 
 namespace tru::weights {
 namespace {
@@ -59,6 +60,24 @@ void read_transposed(const TensorView& source, std::int64_t first, std::int64_t 
   }
 }
 
+bool is_smaller_than_int8(Dtype dtype) {
+  return is_quantised(dtype) && dtype != Dtype::q8_0;
+}
+
+// How many numbers int8_or_smaller may convert.
+std::size_t num_not_smaller(const Checkpoint& checkpoint) {
+  std::size_t sum = 0;
+  for (const TensorSpec& tensor : expected_tensors(checkpoint.config())) {
+    const std::vector<std::string> parts = checkpoint.expert_parts(tensor.name);
+    const auto dtype = checkpoint.dtype(parts.empty() ? tensor.name : parts.front());
+    if (dtype && is_smaller_than_int8(*dtype)) continue;
+    std::size_t count = 1;
+    for (const std::int64_t size : tensor.shape) count *= static_cast<std::size_t>(size);
+    sum += count;
+  }
+  return sum;
+}
+
 std::string_view name_of(WeightFormat format) {
   switch (format) {
     case WeightFormat::checkpoint:
@@ -99,7 +118,8 @@ Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoin
   // A quarter of the memory is left for the rest.
   const std::size_t room = device.info().memory_free_bytes / 4 * 3;
   if (checkpoint.gguf() != nullptr) {
-    return bytes <= room ? WeightFormat::int8_or_smaller : WeightFormat::checkpoint;
+    const bool fits = num_not_smaller(checkpoint) <= room;
+    return fits ? WeightFormat::int8_or_smaller : WeightFormat::checkpoint;
   }
   // Published safetensors have 16 bits per weight.
   return bytes / 2 <= room ? WeightFormat::int8 : WeightFormat::int4;
@@ -111,8 +131,7 @@ tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor:
     return device.is_cpu() ? std::optional(ours) : std::nullopt;
   };
   if (format == WeightFormat::int8_or_smaller) {
-    const bool is_smaller = is_quantised(on_disk) && on_disk != Dtype::q8_0;
-    format = is_smaller ? WeightFormat::checkpoint : WeightFormat::int8;
+    format = is_smaller_than_int8(on_disk) ? WeightFormat::checkpoint : WeightFormat::int8;
   }
   switch (format) {
     case WeightFormat::f32:

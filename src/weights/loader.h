@@ -31,7 +31,8 @@ Result<WeightFormat> parse_weight_format(std::string_view name);
 // What `auto` stands for: the checkpoint's own format, but on a CPU int8 for models of more than
 // 256 MiB, where speed and memory matter and rounding is lost in the crowd, or int4 if even that
 // does not fit into the device's free memory. Matrices that a GGUF file has in fewer than 8 bits
-// stay so. Other names as parse_weight_format takes them.
+// stay so, and the others too if they do not fit in int8. Other names as parse_weight_format takes
+// them.
 Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoint& checkpoint,
                                           const tensor::Device& device);
 

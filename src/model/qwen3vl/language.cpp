@@ -29,10 +29,10 @@ struct LanguageModel::HostInputs {
   std::vector<std::vector<float>> deepstack;  // [hidden, batch] each, zero at text
 };
 
-// Attention with packed weights knows by itself what it sees.
+// Our kernels know by themselves what a row sees.
 bool LanguageModel::reads_mask() const {
   return std::any_of(layers_.begin(), layers_.end(),
-                     [](const Layer& layer) { return !layer.attention.o_proj.weight.packed; });
+                     [](const Layer& layer) { return !layer.attention.by_kernels; });
 }
 
 // [padded tokens, batch]: zero where a token of the batch sees one of the cache.
@@ -105,7 +105,9 @@ LanguageModel::LanguageModel(const weights::TextConfig& config, std::size_t deep
   const std::string root = "model.language_model.";
   const std::string embed = root + "embed_tokens";
   embed_tokens_ = loader.table(embed + ".weight", config.vocab_size, config.hidden_size);
-  for (int i = 0; i < config.num_hidden_layers; ++i) layers_.push_back(load_layer(loader, i));
+  for (int i = 0; i < config.num_hidden_layers; ++i) {
+    layers_.push_back(load_layer(loader, i, device));
+  }
   norm_ = RmsNorm::load(loader, root + "norm", config.hidden_size);
   lm_head_ = Linear::load(loader, config.tie_word_embeddings ? embed : "lm_head", config.vocab_size,
                           config.hidden_size, false);
@@ -115,7 +117,8 @@ LanguageModel::LanguageModel(const weights::TextConfig& config, std::size_t deep
   }
 }
 
-LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int index) const {
+LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int index,
+                                               const tensor::Device& device) const {
   const weights::TextConfig& c = config_;
   const std::string name = "model.language_model.layers." + std::to_string(index) + ".";
   const std::int64_t q_size = static_cast<std::int64_t>(c.num_attention_heads) * c.head_dim;
@@ -130,7 +133,9 @@ LanguageModel::Layer LanguageModel::load_layer(weights::Loader& loader, int inde
                      Linear::load(loader, attention + "v_proj", kv_size, c.hidden_size, false),
                      Linear::load(loader, attention + "o_proj", c.hidden_size, q_size, false),
                      RmsNorm::load(loader, attention + "q_norm", c.head_dim),
-                     RmsNorm::load(loader, attention + "k_norm", c.head_dim)};
+                     RmsNorm::load(loader, attention + "k_norm", c.head_dim),
+                     false};
+  layer.attention.by_kernels = device.is_cpu() && layer.attention.o_proj.weight.is_quantized();
   layer.is_sparse = c.is_sparse(index);
   const std::string mlp = name + "mlp.";
   if (layer.is_sparse) {
@@ -195,7 +200,7 @@ ggml_tensor* LanguageModel::attend(tensor::Graph& graph, const Layer& layer, ggm
     return ggml_view_3d(context, cache, head_dim, config_.num_key_value_heads, tokens, head_bytes,
                         cache->nb[1], 0);
   };
-  if (a.o_proj.weight.packed) {
+  if (a.by_kernels) {
     const std::int64_t tokens = rows.past + rows.count;
     return a.o_proj(graph,
                     tensor::attention(graph, q, stored(keys, tokens), stored(values, tokens),

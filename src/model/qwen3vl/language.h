@@ -53,6 +53,7 @@ class LanguageModel {
   struct Attention {
     Linear q_proj, k_proj, v_proj, o_proj;
     RmsNorm q_norm, k_norm;
+    bool by_kernels;  // of our own: on CPUs, if the weights are not exact anyway
   };
   struct DenseMlp {
     Linear gate_proj, up_proj, down_proj;
@@ -73,7 +74,7 @@ class LanguageModel {
   struct Inputs;
   struct Rows;
 
-  Layer load_layer(weights::Loader& loader, int index) const;
+  Layer load_layer(weights::Loader& loader, int index, const tensor::Device& device) const;
   bool reads_mask() const;
   static std::vector<ggml_fp16_t> causal_mask(const Batch& batch);
   HostInputs gather(const Batch& batch) const;
