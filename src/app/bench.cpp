@@ -89,7 +89,8 @@ struct Bench {
   const pipeline::VideoDefaults& defaults;
   const pipeline::PlannedQuestion& planned;
   Peaks peaks;
-  double peak_gops;  // of products in the number format of the weights
+  double peak_gops;         // of products in the number format of the language model's weights
+  double vision_peak_gops;  // of the vision encoder's
   std::stop_token stop;
 };
 
@@ -146,7 +147,7 @@ Result<StageSpeed> bench_vision(const Bench& bench) {
           }));
   const double flop = qwen3vl::vision_flop(model.config().vision, grid);
   const double tokens = static_cast<double>(grid.patches() / area);
-  return product_stage("vision", tokens, ms, flop, bench.peak_gops);
+  return product_stage("vision", tokens, ms, flop, bench.vision_peak_gops);
 }
 
 // A batch of random ordinary tokens behind `past` others.
@@ -345,7 +346,10 @@ Status run(const BenchOptions& options, std::stop_token stop) {
   TRU_TRY(const Peaks peaks, measure_peaks(device));
   TRU_TRY(const double peak_gops,
           tensor::measure_gemm_gflops(device, backend->planner().matrix_type()));
-  const Bench bench{*backend, question, settings.video, planned, peaks, peak_gops, stop};
+  TRU_TRY(const double vision_peak_gops,
+          tensor::measure_gemm_gflops(device, backend->planner().vision_matrix_type()));
+  const Bench bench{*backend, question,  settings.video,   planned,
+                    peaks,    peak_gops, vision_peak_gops, stop};
   TRU_TRY(auto stages, run_stages(bench, options));
   stages.insert(stages.begin(), load);
   for (StageSpeed& stage : stages) {

@@ -90,6 +90,10 @@ tensor::MatrixType NativePlanner::matrix_type() const {
   return weights::matrix_type(weight_format_, dtype_on_disk(), *device_);
 }
 
+tensor::MatrixType NativePlanner::vision_matrix_type() const {
+  return weights::matrix_type(weights::vision_format(weight_format_), dtype_on_disk(), *device_);
+}
+
 Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector<MediaShape>& media,
                                          std::int64_t max_tokens) {
   if (gflops_ == 0) {
@@ -115,8 +119,8 @@ Result<Estimate> NativePlanner::estimate(const Prompt& prompt, const std::vector
   estimate.memory_bytes =
       kept * kv.bytes_per_token() + model::qwen3vl::working_bytes(config, largest_patch, tokens);
   if (matrix_type().packed || matrix_type().plain != weights::to_ggml(dtype_on_disk())) {
-    *estimate.memory_bytes +=
-        model::qwen3vl::converted_bytes(config, matrix_type().bytes_per_weight());
+    *estimate.memory_bytes += model::qwen3vl::converted_bytes(
+        config, matrix_type().bytes_per_weight(), vision_matrix_type().bytes_per_weight());
   }
   return estimate;
 }

@@ -42,8 +42,9 @@ class NativePlanner : public Planner {
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
   tensor::Device& device() { return *device_; }
   weights::WeightFormat weight_format() const { return weight_format_; }
-  // How the weights of most products are stored.
+  // How the weights of most products are stored: the language model's, and the vision encoder's.
   tensor::MatrixType matrix_type() const;
+  tensor::MatrixType vision_matrix_type() const;
 
  private:
   weights::Dtype dtype_on_disk() const;

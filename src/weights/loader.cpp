@@ -125,6 +125,10 @@ Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoin
   return bytes / 2 <= room ? WeightFormat::int8 : WeightFormat::int4;
 }
 
+WeightFormat vision_format(WeightFormat format) {
+  return format == WeightFormat::int4 ? WeightFormat::int8 : format;
+}
+
 tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor::Device& device) {
   using tensor::PackedFormat;
   const auto packed = [&](PackedFormat ours) {
@@ -158,7 +162,8 @@ Loader::Loader(std::shared_ptr<const Checkpoint> checkpoint, tensor::Device& dev
       context_(tensor::make_context(kMaxTensors)) {}
 
 tensor::MatrixType Loader::type_of(const std::string& name) const {
-  return matrix_type(format_, checkpoint_->dtype(name).value_or(Dtype::f32), device_);
+  return matrix_type(is_vision(name) ? vision_format(format_) : format_,
+                     checkpoint_->dtype(name).value_or(Dtype::f32), device_);
 }
 
 // Quantised rows come in blocks: a matrix whose rows do not divide into them stays in bf16.

@@ -36,6 +36,10 @@ Result<WeightFormat> parse_weight_format(std::string_view name);
 Result<WeightFormat> choose_weight_format(std::string_view name, const Checkpoint& checkpoint,
                                           const tensor::Device& device);
 
+// The vision encoder's, where the language model's is `format`: at least 8 bits. In 4 it sees less,
+// it is the smaller part of a model, and generation does not read it.
+WeightFormat vision_format(WeightFormat format);
+
 // What the matrices of linear layers become on the device. On CPUs, int8 and int4 are packed for
 // our kernels; elsewhere they are ggml's blocks.
 tensor::MatrixType matrix_type(WeightFormat format, Dtype on_disk, const tensor::Device& device);

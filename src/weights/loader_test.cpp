@@ -102,6 +102,18 @@ TEST_F(LoaderTest, PacksLinearLayersOnACpu) {
   }
 }
 
+TEST_F(LoaderTest, TheVisionEncoderHasAtLeast8Bits) {
+  open("dense-tied");
+  const std::string layer = kLayer + "self_attn.q_proj.weight";
+  const std::string block = "model.visual.blocks.0.attn.qkv.weight";
+  const auto format = [&](WeightFormat weights, const std::string& name) {
+    return loader(weights).linear(name, checkpoint_->tensor(name)->shape).packed;
+  };
+  EXPECT_EQ(format(WeightFormat::int4, layer), tensor::PackedFormat::int4);
+  EXPECT_EQ(format(WeightFormat::int4, block), tensor::PackedFormat::int8);
+  EXPECT_EQ(format(WeightFormat::int8, block), tensor::PackedFormat::int8);
+}
+
 TEST_F(LoaderTest, TiedEmbeddingsAreOneTensorUnlessPacked) {
   open("dense-tied");
   const std::string name = "model.language_model.embed_tokens.weight";

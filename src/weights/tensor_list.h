@@ -22,6 +22,11 @@ struct TensorSpec {
 // [num_experts, moe_intermediate, hidden]. Without lm_head.weight if it is tied.
 std::vector<TensorSpec> expected_tensors(const ModelConfig& config);
 
+// Whether a tensor of this published name is the vision encoder's.
+inline bool is_vision(std::string_view name) {
+  return name.starts_with("model.visual.");
+}
+
 // The published name for a name as found in a file: other programs save the same tensors without
 // the leading "model.", with the two models nested the other way round, or with the language model
 // directly under "model.".

@@ -35,7 +35,7 @@ def heldout(tmp_path_factory):
     return folder, score.make(folder, CLIPS, SEED, QUESTIONS, tuple(score.TARGETS))
 
 
-@pytest.mark.parametrize("weights", ["f32", "int8"])
+@pytest.mark.parametrize("weights", ["f32", "int8", "int4"])
 def test_it_watches_unseen_clips(heldout, weights):
     folder, rows = heldout
     flags = ["--model", MODEL, "--weights", weights]

@@ -70,14 +70,14 @@ std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patch
   return static_cast<std::size_t>(vision + language) * sizeof(float);
 }
 
-std::size_t converted_bytes(const weights::ModelConfig& config, double bytes_per_weight) {
-  double weights = 0;
+std::size_t converted_bytes(const weights::ModelConfig& config, double language, double vision) {
+  double bytes = 0;
   for (const weights::TensorSpec& tensor : weights::expected_tensors(config)) {
     double count = 1;
     for (const std::int64_t size : tensor.shape) count *= static_cast<double>(size);
-    weights += count;
+    bytes += count * (weights::is_vision(tensor.name) ? vision : language);
   }
-  return static_cast<std::size_t>(weights * bytes_per_weight);
+  return static_cast<std::size_t>(bytes);
 }
 
 }  // namespace tru::model::qwen3vl

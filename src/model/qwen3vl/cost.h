@@ -23,7 +23,8 @@ double bytes_per_generated_token(const weights::TextConfig& config, double bytes
 std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patches,
                           std::int64_t tokens);
 
-// Of all weights when they are converted (not when they are mapped).
-std::size_t converted_bytes(const weights::ModelConfig& config, double bytes_per_weight);
+// Of all weights when they are converted (not when they are mapped), with this many bytes for each
+// of the language model and of the vision encoder.
+std::size_t converted_bytes(const weights::ModelConfig& config, double language, double vision);
 
 }  // namespace tru::model::qwen3vl

@@ -172,7 +172,7 @@ TEST(Cost, GrowsWithWhatIsComputed) {
   EXPECT_NEAR(vision_flop(config.vision, {3, 12, 20}), 3 * one, one * 1e-9);
   EXPECT_GT(vision_flop(config.vision, {1, 24, 40}), 4 * one);  // attention is quadratic
   EXPECT_GT(prefill_flop(config.text, 200), 2 * prefill_flop(config.text, 100));
-  EXPECT_GT(converted_bytes(config, 4.0), 3 * converted_bytes(config, 1.0));
+  EXPECT_GT(converted_bytes(config, 4, 4), 3 * converted_bytes(config, 1, 1));
 }
 
 }  // namespace

@@ -15,15 +15,18 @@ std::string row_of(const weights::PublishedSize& size) {
   const auto config =
       weights::parse_model_config({"published", weights::published_config(size), {}, {}, {}, {}});
   EXPECT_TRUE(config) << config.error().message;
-  const auto gib = [&](const tensor::MatrixType& type) {
-    return static_cast<double>(converted_bytes(*config, type.bytes_per_weight())) / (1 << 30);
+  const auto gib = [&](const tensor::MatrixType& language, const tensor::MatrixType& vision) {
+    const std::size_t bytes =
+        converted_bytes(*config, language.bytes_per_weight(), vision.bytes_per_weight());
+    return static_cast<double>(bytes) / (1 << 30);
   };
-  using tensor::PackedFormat;
+  const tensor::MatrixType bf16{GGML_TYPE_BF16, {}};
+  const tensor::MatrixType int8{GGML_TYPE_Q8_0, tensor::PackedFormat::int8};
+  const tensor::MatrixType int4{GGML_TYPE_Q4_0, tensor::PackedFormat::int4};
   const KvShape kv = kv_shape(config->text, weights::WeightFormat::checkpoint);
   return fmt::format("| `Qwen/Qwen3-VL-{}-Instruct` | {:.1f} | {:.1f} | {:.1f} | {:.1f} | {:.2f} |",
-                     size.name, 1e-9 * static_cast<double>(size.num_parameters),
-                     gib({GGML_TYPE_BF16, {}}), gib({GGML_TYPE_BF16, PackedFormat::int8}),
-                     gib({GGML_TYPE_BF16, PackedFormat::int4}),
+                     size.name, 1e-9 * static_cast<double>(size.num_parameters), gib(bf16, bf16),
+                     gib(int8, int8), gib(int4, int8),
                      static_cast<double>(kv.bytes_per_token()) * 8192 / (1 << 30));
 }
 
