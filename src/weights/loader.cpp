@@ -71,9 +71,7 @@ std::size_t num_not_smaller(const Checkpoint& checkpoint) {
     const std::vector<std::string> parts = checkpoint.expert_parts(tensor.name);
     const auto dtype = checkpoint.dtype(parts.empty() ? tensor.name : parts.front());
     if (dtype && is_smaller_than_int8(*dtype)) continue;
-    std::size_t count = 1;
-    for (const std::int64_t size : tensor.shape) count *= static_cast<std::size_t>(size);
-    sum += count;
+    sum += tensor.num_elements();
   }
   return sum;
 }

@@ -99,6 +99,12 @@ std::vector<TensorSpec> expected_tensors(const ModelConfig& config) {
   return list.take();
 }
 
+std::size_t TensorSpec::num_elements() const {
+  std::size_t count = 1;
+  for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+  return count;
+}
+
 std::string published_name(std::string_view name) {
   struct Rename {
     std::string_view from, to;

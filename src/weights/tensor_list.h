@@ -1,6 +1,7 @@
 // Names and shapes of all tensors of a Qwen3-VL model.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@ namespace tru::weights {
 struct TensorSpec {
   std::string name;
   std::vector<std::int64_t> shape;
+
+  std::size_t num_elements() const;
 };
 
 // Every tensor that a model of this configuration needs, by its published name

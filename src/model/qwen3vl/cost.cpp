@@ -73,8 +73,7 @@ std::size_t working_bytes(const weights::ModelConfig& config, std::int64_t patch
 std::size_t converted_bytes(const weights::ModelConfig& config, double language, double vision) {
   double bytes = 0;
   for (const weights::TensorSpec& tensor : weights::expected_tensors(config)) {
-    double count = 1;
-    for (const std::int64_t size : tensor.shape) count *= static_cast<double>(size);
+    const auto count = static_cast<double>(tensor.num_elements());
     bytes += count * (weights::is_vision(tensor.name) ? vision : language);
   }
   return static_cast<std::size_t>(bytes);

@@ -74,10 +74,9 @@ void make_wide_checkpoint(const char* name,
   boost::json::object header;
   std::string data;
   for (const auto& spec : weights::expected_tensors(weights::load_model_config(dir).value())) {
-    std::int64_t size = 1;
-    for (const std::int64_t extent : spec.shape) size *= extent;
     const std::size_t begin = data.size();
-    for (std::int64_t i = 0; i < size; ++i) data += weights::GgufParts::raw(normal(random));
+    for (std::size_t i = 0; i < spec.num_elements(); ++i)
+      data += weights::GgufParts::raw(normal(random));
     header[spec.name] = {{"dtype", "F32"},
                          {"shape", boost::json::value_from(spec.shape)},
                          {"data_offsets", {begin, data.size()}}};
