@@ -54,8 +54,9 @@ template <class V>
   finish_part(task, lanes, left, channel, at);
 }
 
-// How far ahead weights are fetched that pass by once. Processors fetch ahead by themselves, but
-// not beyond a page, and each weight takes so little work that this leaves them waiting at each.
+// How far ahead weights are fetched that pass by once, into the second cache: the first has too few
+// requests open at once. Processors fetch ahead by themselves, but not beyond a page, and each
+// weight takes so little work that this leaves them waiting at each.
 constexpr std::int64_t kWeightsAhead = 4096;
 
 template <class V, PackedFormat format, int kRows, int kPanels>
@@ -76,6 +77,18 @@ struct Tile {
   // What is added up before it is scaled: a span, or for int4 a group.
   static constexpr std::int64_t kGroupsPerScale = format == PackedFormat::int8 ? kSpanGroups : 1;
 
+  // Fetches what comes kWeightsAhead behind `offset` in each panel. Panels lie one behind the
+  // other: behind one's end come, for kPanels at once, the next kPanels.
+  [[gnu::always_inline]] static void fetch_ahead(const std::byte* const (&weights)[kPanels],
+                                                 std::int64_t offset) {
+    std::int64_t ahead = offset + kWeightsAhead;
+    if constexpr (kPanels > 1) {
+      const std::int64_t panel_bytes = weights[1] - weights[0];
+      if (ahead >= panel_bytes) ahead += (kPanels - 1) * panel_bytes;
+    }
+    for (const std::byte* panel : weights) __builtin_prefetch(panel + ahead, 0, 2);
+  }
+
   // Adds the products of some groups' weights and of inputs that start at `inputs`.
   [[gnu::always_inline]] static void add_products(const std::byte* const (&weights)[kPanels],
                                                   const std::byte* inputs, std::int64_t group,
@@ -85,11 +98,7 @@ struct Tile {
     const std::int64_t blocks = groups * Layout<format>::kBlocksPerGroup;
 #pragma GCC unroll 1
     for (std::int64_t b = 0; b < blocks; ++b) {
-      if constexpr (kRows < kTileRows) {
-        for (const std::byte* panel : weights) {
-          __builtin_prefetch(panel + (block + b) * kBlockBytes + kWeightsAhead);
-        }
-      }
+      if constexpr (kRows < kTileRows) fetch_ahead(weights, (block + b) * kBlockBytes);
 #pragma GCC unroll 4
       for (int s = 0; s < kStepsPerBlock; ++s) {
         Int w[kVectors];
