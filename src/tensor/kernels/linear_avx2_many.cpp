@@ -33,7 +33,7 @@ using V = Vectors256;
 
 constexpr std::int64_t kManyRows = 16;              // of a tile
 constexpr std::int64_t kRowsAtOnce = 4;             // whose sums registers hold
-constexpr std::int64_t kManyTiles = 24;             // of a share
+constexpr std::int64_t kManyTiles = 32;             // of a share
 constexpr std::int64_t kStepBytes = 4 * kManyRows;  // of four input channels
 constexpr std::int64_t kGroupSteps = kGroupColumns / 4;
 constexpr std::int64_t kSpanSteps = kSpanGroups * kGroupSteps;
@@ -61,23 +61,29 @@ struct SpanWeights {
   ExcessList above, below;  // to be added, and to be taken away
 };
 
-// Makes the pairs of a vector smaller that `mask` has two bits for. Weights are -127 to 127.
-[[gnu::noinline]] void reduce(__m256i& weights, unsigned mask, std::int64_t step, int v,
-                              SpanWeights& to) {
-  alignas(32) std::int8_t bytes[32];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), weights);
-  for (; mask != 0; mask &= mask - 1, mask &= mask - 1) {
-    const int pair = std::countr_zero(mask);
-    const int sum = bytes[pair] + bytes[pair + 1];
-    const int at = std::abs(bytes[pair]) < std::abs(bytes[pair + 1]) ? pair + 1 : pair;
-    const int more = std::abs(sum) - kMostOfPair;
-    ExcessList& excess = sum > 0 ? to.above : to.below;
-    excess.list[excess.count++] = {more << (at % 2 * 8),
-                                   static_cast<std::int32_t>(step * kStepBytes + pair % 4),
-                                   v * 8 + pair / 4};
-    bytes[at] = static_cast<std::int8_t>(bytes[at] - (sum > 0 ? more : -more));
+// Makes the pairs smaller that are beyond the most: the larger weight of each. Weights are -127 to
+// 127; pairs: their sums.
+[[gnu::noinline]] __m256i reduce(__m256i weights, __m256i pairs, std::int64_t step, int v,
+                                 SpanWeights& to) {
+  const __m256i over = _mm256_subs_epu16(_mm256_abs_epi16(pairs), _mm256_set1_epi16(kMostOfPair));
+  const __m256i sizes = _mm256_abs_epi8(weights);
+  const __m256i second_is_larger = _mm256_cmpgt_epi16(
+      _mm256_srli_epi16(sizes, 8), _mm256_and_si256(sizes, _mm256_set1_epi16(0xFF)));
+  const __m256i excess = _mm256_blendv_epi8(over, _mm256_slli_epi16(over, 8), second_is_larger);
+  alignas(32) std::uint16_t words[16];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(words), excess);
+  // Two bits for each.
+  auto beyond = ~static_cast<unsigned>(
+      _mm256_movemask_epi8(_mm256_cmpeq_epi16(over, _mm256_setzero_si256())));
+  const auto signs = static_cast<unsigned>(_mm256_movemask_epi8(pairs));
+  for (; beyond != 0; beyond &= beyond - 1, beyond &= beyond - 1) {
+    const int first = std::countr_zero(beyond);
+    ExcessList& list = (signs >> first & 2) == 0 ? to.above : to.below;
+    list.list[list.count++] = {words[first / 2],
+                               static_cast<std::int32_t>(step * kStepBytes + first % 4),
+                               v * 8 + first / 4};
   }
-  weights = _mm256_load_si256(reinterpret_cast<const __m256i*>(bytes));
+  return _mm256_sub_epi8(weights, _mm256_sign_epi8(excess, weights));
 }
 
 // The n-th step of a group's packed blocks; v: which eight of the channels.
@@ -95,28 +101,29 @@ template <PackedFormat format>
 [[gnu::noinline]] void read_span(const std::byte* panel, std::int64_t group, std::int64_t groups,
                                  SpanWeights& to) {
   constexpr std::int64_t kGroupBytes = Layout<format>::kBlocksPerGroup * kBlockBytes;
-  const __m256i ones = _mm256_set1_epi16(1);
-  const __m256i all_128 = _mm256_set1_epi8(static_cast<char>(0x80));
   const __m256i most = _mm256_set1_epi16(kMostOfPair);
   to.above.count = to.below.count = 0;
   for (std::int64_t g = 0; g < groups; ++g) {
     const std::byte* blocks = panel + (group + g) * kGroupBytes;
-    __m256i starts[2] = {};
+    __m256i sums[2] = {};  // in 16 bits: a group's are below 2^13
     for (std::int64_t n = 0; n < kGroupSteps; ++n) {
       const std::int64_t step = g * kGroupSteps + n;
       for (int v = 0; v < 2; ++v) {
         __m256i weights = step_weights<format>(blocks, n, v);
-        starts[v] = _mm256_sub_epi32(starts[v], V::four_products(all_128, weights, ones));
+        const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), weights);
+        sums[v] = _mm256_add_epi16(sums[v], pairs);
         if constexpr (format == PackedFormat::int8) {
-          const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), weights);
           const __m256i beyond = _mm256_cmpgt_epi16(_mm256_abs_epi16(pairs), most);
-          const auto mask = static_cast<unsigned>(_mm256_movemask_epi8(beyond));
-          if (mask != 0) reduce(weights, mask, step, v, to);
+          if (_mm256_testz_si256(beyond, beyond) == 0) {
+            weights = reduce(weights, pairs, step, v, to);
+          }
         }
         _mm256_store_si256(&to.steps[step][v], weights);
       }
     }
-    std::copy_n(starts, 2, to.starts[g]);
+    for (int v = 0; v < 2; ++v) {
+      to.starts[g][v] = _mm256_madd_epi16(sums[v], _mm256_set1_epi16(-128));
+    }
     to.above.end[g] = to.above.count;
     to.below.end[g] = to.below.count;
   }
