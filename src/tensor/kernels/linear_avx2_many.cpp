@@ -2,7 +2,7 @@
 // two, in 16 bits that saturate.
 //
 // Inputs come with 128 added. Then two products overflow only where two weights of one sign are
-// beyond 128 together, one pair in fifty to a hundred. There the larger weight is made smaller, and
+// beyond 128 together, one pair in fifty to a hundred. There the first weight is made smaller, and
 // what it lost, its excess, is multiplied apart. So sums are exact, at three instructions for 32
 // products; widened to 16 bits they take four, which a core whose other thread is at work feels: it
 // starts three instructions a cycle then, not six.
@@ -41,8 +41,8 @@ constexpr std::int16_t kMostOfPair = 128;  // 128 * 255 < 2^15
 
 // What a weight lacks. 255 times as much is below 2^15: the product needs no sign.
 struct Excess {
-  std::int32_t weight;   // one of the lower two bytes
-  std::int32_t input;    // bytes before the word, of a tile and span, whose lower two it goes with
+  std::int32_t weight;   // the lowest byte
+  std::int32_t input;    // bytes before the word, of a tile and span, whose lowest it goes with
   std::int32_t channel;  // of the panel
 };
 
@@ -61,17 +61,13 @@ struct SpanWeights {
   ExcessList above, below;  // to be added, and to be taken away
 };
 
-// Makes the pairs smaller that are beyond the most: the larger weight of each. Weights are -127 to
-// 127; pairs: their sums.
-[[gnu::noinline]] __m256i reduce(__m256i weights, __m256i pairs, std::int64_t step, int v,
-                                 SpanWeights& to) {
-  const __m256i over = _mm256_subs_epu16(_mm256_abs_epi16(pairs), _mm256_set1_epi16(kMostOfPair));
-  const __m256i sizes = _mm256_abs_epi8(weights);
-  const __m256i second_is_larger = _mm256_cmpgt_epi16(
-      _mm256_srli_epi16(sizes, 8), _mm256_and_si256(sizes, _mm256_set1_epi16(0xFF)));
-  const __m256i excess = _mm256_blendv_epi8(over, _mm256_slli_epi16(over, 8), second_is_larger);
-  alignas(32) std::uint16_t words[16];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(words), excess);
+// Makes the first weight smaller of each pair that is beyond the most: weights are -127 to 127, so
+// both have one sign and are larger than what is beyond. pairs: their sums; over: how far beyond, 0
+// for the others.
+[[gnu::noinline]] __m256i reduce(__m256i weights, __m256i pairs, __m256i over, std::int64_t step,
+                                 int v, SpanWeights& to) {
+  alignas(32) std::int16_t excess[16];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(excess), over);
   // Two bits for each.
   auto beyond = ~static_cast<unsigned>(
       _mm256_movemask_epi8(_mm256_cmpeq_epi16(over, _mm256_setzero_si256())));
@@ -79,11 +75,11 @@ struct SpanWeights {
   for (; beyond != 0; beyond &= beyond - 1, beyond &= beyond - 1) {
     const int first = std::countr_zero(beyond);
     ExcessList& list = (signs >> first & 2) == 0 ? to.above : to.below;
-    list.list[list.count++] = {words[first / 2],
+    list.list[list.count++] = {excess[first / 2],
                                static_cast<std::int32_t>(step * kStepBytes + first % 4),
                                v * 8 + first / 4};
   }
-  return _mm256_sub_epi8(weights, _mm256_sign_epi8(excess, weights));
+  return _mm256_sub_epi8(weights, _mm256_sign_epi8(over, weights));
 }
 
 // The n-th step of a group's packed blocks; v: which eight of the channels.
@@ -105,7 +101,7 @@ template <PackedFormat format>
   to.above.count = to.below.count = 0;
   for (std::int64_t g = 0; g < groups; ++g) {
     const std::byte* blocks = panel + (group + g) * kGroupBytes;
-    __m256i sums[2] = {};  // in 16 bits: a group's are below 2^13
+    __m256i sums[2] = {};  // in 16 bits: a group's are below 2^12
     for (std::int64_t n = 0; n < kGroupSteps; ++n) {
       const std::int64_t step = g * kGroupSteps + n;
       for (int v = 0; v < 2; ++v) {
@@ -113,9 +109,9 @@ template <PackedFormat format>
         const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), weights);
         sums[v] = _mm256_add_epi16(sums[v], pairs);
         if constexpr (format == PackedFormat::int8) {
-          const __m256i beyond = _mm256_cmpgt_epi16(_mm256_abs_epi16(pairs), most);
-          if (_mm256_testz_si256(beyond, beyond) == 0) {
-            weights = reduce(weights, pairs, step, v, to);
+          const __m256i over = _mm256_subs_epu16(_mm256_abs_epi16(pairs), most);
+          if (_mm256_testz_si256(over, over) == 0) {
+            weights = reduce(weights, pairs, over, step, v, to);
           }
         }
         _mm256_store_si256(&to.steps[step][v], weights);

@@ -216,7 +216,7 @@ TEST(LinearLevels, WithVectorsAreEqual) {
   for (const PackedFormat format : {PackedFormat::int8, PackedFormat::int4}) {
     const Weights w({format, 310, 1100}, normal_values(310 * 1100, 15));
     const auto bias = normal_values(310, 17);
-    for (const std::int64_t count : {5, 37, 203}) {
+    for (const std::int64_t count : {5, 37, 203, 530}) {
       const auto x = values_with_outliers(count, 1100, 16);
       std::vector<float> first;
       for (const CpuLevel level : supported_cpu_levels()) {
